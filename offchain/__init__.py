@@ -1,0 +1,1 @@
+"""Shared cryptography, proving and chain code, and the institution's side of Shadowpool."""
