@@ -6,7 +6,7 @@ Amounts are base units of a token, `quantity` is in lots, `price` in quote units
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from offchain.field import RangeError, check
+from offchain.field import RangeError, check, check_range
 from offchain.keys import ShieldedKey
 from offchain.poseidon import hash as poseidon_hash
 
@@ -14,13 +14,6 @@ AMOUNT_BITS = 128
 QUANTITY_BITS = 64
 BPS = 10_000
 LEAF_BITS = 32
-
-
-def in_range(name: str, value: int, low: int, high: int) -> int:
-    """`value` if it is an integer in [low, high); else RangeError naming it."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value < high:
-        raise RangeError(f"{name} must be an integer in [{low}, {high}), not {value!r}")
-    return value
 
 
 def fee(amount: int, fee_bps: int) -> int:
@@ -43,8 +36,8 @@ class Note:
     blinding: int = field(repr=False)
 
     def __post_init__(self) -> None:
-        in_range("asset", self.asset, 0, 1 << 160)
-        in_range("amount", self.amount, 0, 1 << AMOUNT_BITS)
+        check_range(self.asset, 0, 1 << 160, "asset")
+        check_range(self.amount, 0, 1 << AMOUNT_BITS, "amount")
         check(self.owner)
         check(self.blinding)
 
@@ -72,8 +65,8 @@ class Terms:
     def __post_init__(self) -> None:
         if self.side not in (Side.BUY, Side.SELL):
             raise RangeError(f"side must be 0 (buy) or 1 (sell), not {self.side!r}")
-        in_range("quantity", self.quantity, 1, 1 << QUANTITY_BITS)
-        in_range("price", self.price, 1, 1 << QUANTITY_BITS)
+        check_range(self.quantity, 1, 1 << QUANTITY_BITS, "quantity")
+        check_range(self.price, 1, 1 << QUANTITY_BITS, "price")
 
     @property
     def word(self) -> int:
@@ -82,7 +75,7 @@ class Terms:
     @classmethod
     def from_word(cls, word: int) -> "Terms":
         """The terms that `word` packs; RangeError if it packs none."""
-        in_range("terms", word, 0, 1 << 129)
+        check_range(word, 0, 1 << 129, "terms")
         mask = (1 << QUANTITY_BITS) - 1
         return cls(Side(word & 1), word >> 1 & mask, word >> 65)
 
@@ -106,7 +99,7 @@ class Order:
     salt: int = field(repr=False)
 
     def __post_init__(self) -> None:
-        in_range("credential id", self.credential_id, 0, 1 << 20)
+        check_range(self.credential_id, 0, 1 << 20, "credential id")
         for word in (self.market, self.epoch, self.owner, self.salt):
             check(word)
 

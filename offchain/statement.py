@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from eth_utils import keccak
-
-from offchain.field import R, check
+from offchain.field import R, check, keccak256, to_field
 from offchain.poseidon import sponge
 
 
@@ -12,7 +10,11 @@ def circuit_id(vk_words: list[int]) -> bytes:
     """keccak256 of the 22 words of a verification key, as the Verifier is deployed with."""
     if len(vk_words) != 22:
         raise ValueError(f"a verification key of three public inputs has 22 words, not {len(vk_words)}")
-    return keccak(b"".join(word.to_bytes(32, "big") for word in vk_words))
+    return keccak256(_encode(vk_words))
+
+
+def _encode(words: list[int]) -> bytes:
+    return b"".join(word.to_bytes(32, "big") for word in words)
 
 
 def evaluate(d: list[int], x: int) -> int:
@@ -42,7 +44,6 @@ def statement(d: list[int], circuit: bytes, chain_id: int, pool: int) -> Stateme
     Raises RangeError if a word is not in [0, r).
     """
     digest = sponge([check(word) for word in d])
-    encoded = b"".join(word.to_bytes(32, "big") for word in d)
-    head = chain_id.to_bytes(32, "big") + pool.to_bytes(32, "big") + circuit
-    challenge = int.from_bytes(keccak(head + digest.to_bytes(32, "big") + keccak(encoded)), "big") % R
+    head = _encode([chain_id, pool]) + circuit + _encode([digest])
+    challenge = to_field(keccak256(head + keccak256(_encode(d))))
     return Statement(digest, challenge, evaluate(d, challenge))

@@ -6,11 +6,9 @@ stream's words are absorbed once: see `docs/protocol.md` §7 for what each absor
 
 from dataclasses import astuple, dataclass
 
-from eth_utils import keccak
-
 from offchain import babyjubjub
 from offchain.babyjubjub import Point, ecdh, mul_base
-from offchain.field import R, check
+from offchain.field import R, check, keccak256, to_field
 from offchain.keys import EncryptionKey
 from offchain.poseidon import hash as poseidon_hash
 from offchain.poseidon import squeeze
@@ -19,7 +17,7 @@ AUDIT_BLOCK = 16
 AUDIT_HEADER = 2
 MEMO_WORDS = 8
 SETTLEMENT_KIND = 2
-SIGNATURE_DOMAIN = keccak(text="shadowpool.v1.reveal")
+SIGNATURE_DOMAIN = keccak256(b"shadowpool.v1.reveal")
 
 
 class DecryptionError(ValueError):
@@ -28,11 +26,7 @@ class DecryptionError(ValueError):
 
 def keccak_words(*words: int | bytes) -> bytes:
     """keccak256 of the ABI encoding of words (addresses and bytes32 as integers or 32 bytes)."""
-    return keccak(b"".join(w if isinstance(w, bytes) else w.to_bytes(32, "big") for w in words))
-
-
-def to_word(digest: bytes) -> int:
-    return int.from_bytes(digest, "big") % R
+    return keccak256(b"".join(w if isinstance(w, bytes) else w.to_bytes(32, "big") for w in words))
 
 
 @dataclass(frozen=True)
@@ -174,7 +168,7 @@ def treasury_stream(shared: Point, context: int, kind: int) -> tuple[int, int]:
 
 def memo_word(memo: list[int]) -> int:
     """The memo's word in a statement."""
-    return to_word(keccak_words(*memo))
+    return to_field(keccak_words(*memo))
 
 
 def seal_memo(plain: list[int], viewing: Point, ephemeral: int) -> list[int]:
