@@ -1,0 +1,218 @@
+"""The real network: five validators and an RPC node as processes of geth on 127.0.0.1."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+from eth_account import Account
+
+from scripts.network import Network, NetworkError, Plan, free_port_base, start, status, stop, wipe
+from scripts.network.files import create
+from scripts.network.plan import GRANT_WEI
+
+
+def until(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+def advances(network, seconds):
+    head = network.status().head
+    until(lambda: (network.status().head or 0) >= head + 2, seconds, f"two blocks after {head}")
+
+
+def halts(network):
+    """No block comes in five periods, once those on their way have arrived."""
+    time.sleep(2)
+    head = network.status().head
+    time.sleep(5)
+    return network.status().head == head
+
+
+@pytest.fixture(scope="module")
+def funded():
+    return Account.create()
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory, funded):
+    directory = tmp_path_factory.mktemp("poa") / "n"
+    plan = Plan(port_base=free_port_base(), funded=(funded.address,))
+    network = start(directory, plan)
+    yield network
+    network.stop()
+
+
+def test_all_nodes_are_up_and_seal(network):
+    now = network.status()
+    assert all(now.validators.values()) and len(now.validators) == 5
+    assert now.rpc and now.sealing and now.peers == 5
+    web3 = network.web3()
+    assert web3.eth.chain_id == now.chain_id == network.plan.chain_id
+    recent = range(now.head - 1, now.head + 1)
+    gas_limits = {web3.eth.get_block(number)["gasLimit"] for number in recent}
+    assert gas_limits == {network.plan.gas_limit}
+
+
+def test_genesis_pays_the_faucet_and_the_accounts_asked_for(network, funded):
+    web3 = network.web3()
+    for account in (network.faucet(), funded):
+        assert web3.eth.get_balance(account.address, 0) == GRANT_WEI
+
+
+def test_a_transaction_with_a_tip_of_one_wei_is_mined(network, funded):
+    web3 = network.web3()
+    transaction = {
+        "chainId": network.plan.chain_id,
+        "to": network.faucet().address,
+        "value": 1,
+        "nonce": 0,
+        "gas": 21_000,
+        "maxFeePerGas": 10**10,
+        "maxPriorityFeePerGas": 1,
+    }
+    signed = funded.sign_transaction(transaction)
+    receipt = web3.eth.wait_for_transaction_receipt(web3.eth.send_raw_transaction(signed.raw_transaction), 15)
+    assert receipt["status"] == 1
+
+
+def test_the_rpc_node_holds_no_keys_and_no_admin_api(network):
+    web3 = network.web3()
+    assert web3.eth.accounts == []
+    for method in ("admin_peers", "personal_listAccounts", "miner_stop"):
+        assert web3.provider.make_request(method, [])["error"]["code"] == -32601
+
+
+def test_nothing_listens_outside_loopback(network):
+    listening = subprocess.run(["ss", "-ltnuH"], capture_output=True, text=True, check=True).stdout
+    local = [line.split()[4] for line in listening.splitlines()]
+    span = [str(port) for name in network.plan.names for port in network.plan.ports(name)]
+    ours = [address for address in local if address.rpartition(":")[2] in span]
+    assert len(ours) == len(span) == 14
+    assert {address.rpartition(":")[0] for address in ours} == {"127.0.0.1"}
+
+
+def test_keys_are_private_and_secrets_are_not_in_arguments(network):
+    secrets = [network.directory / "faucet.key"]
+    for name in network.plan.names:
+        secrets += [network.directory / name / "nodekey"]
+    for name in network.plan.validator_names:
+        secrets += [network.directory / name / "password", network.directory / name / "keystore" / "signer.json"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in secrets] == [0o600] * 17
+    assert stat.S_IMODE(network.directory.stat().st_mode) == 0o700
+    for name in network.plan.names:
+        pid = (network.directory / name / "pid").read_text().split()[0]
+        with open(f"/proc/{pid}/cmdline") as file:
+            arguments = file.read().split("\0")
+        assert not {path.read_text() for path in secrets} & set(arguments)
+
+
+def test_another_plan_for_the_same_directory_is_refused(network):
+    with pytest.raises(NetworkError, match="wipe it first"):
+        start(network.directory, Plan(port_base=network.plan.port_base, chain_id=31337))
+
+
+def test_status_command_prints_json(network):
+    command = [sys.executable, "-m", "scripts.network", "status", "--json", "--dir", str(network.directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["validators"] == {f"v{number}": True for number in range(1, 6)}
+
+
+def test_one_validator_suffices_and_two_networks_run_side_by_side(network, tmp_path):
+    with start(tmp_path / "n", Plan(validators=1, chain_id=1337, port_base=free_port_base())) as other:
+        assert other.web3().eth.chain_id == 1337
+        assert network.web3().eth.chain_id == 31888
+        assert not set(other.signers.values()) & set(network.signers.values())
+        advances(network, 5)
+    assert network.status().sealing
+
+
+def test_two_validators_may_crash_a_third_halts_and_its_return_resumes(network):
+    network.kill("v1")
+    network.kill("v4")
+    advances(network, 20)
+    network.kill("v5")
+    assert network.status().validators == {"v1": False, "v2": True, "v3": True, "v4": False, "v5": False}
+    assert halts(network)
+    network.restart("v5")
+    advances(network, 20)
+
+
+def test_a_crash_of_every_node_loses_no_block(network):
+    web3 = network.web3()
+    block = web3.eth.get_block(network.status().head - 5)
+    for name in network.plan.names:
+        network.kill(name)
+    assert not any(network.running(name) for name in network.plan.names)
+    assert not network.status().sealing
+    network.start()
+    assert network.web3().eth.get_block(block["number"])["hash"] == block["hash"]
+    assert network.status().head > block["number"]
+
+
+def test_stop_ends_every_process_and_wipe_removes_everything(network):
+    pids = [(network.directory / name / "pid").read_text().split()[0] for name in network.plan.names]
+    stop(network.directory)
+    for pid in pids:
+        with pytest.raises(FileNotFoundError):
+            open(f"/proc/{pid}/stat")
+    wipe(network.directory)
+    assert not network.directory.exists()
+    with pytest.raises(NetworkError, match="no network in"):
+        status(network.directory)
+
+
+def test_a_port_in_use_is_named(tmp_path):
+    plan = Plan(validators=1, port_base=free_port_base())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", plan.ws_port))
+        taken.listen()
+        with pytest.raises(NetworkError, match=f"port {plan.ws_port} on 127.0.0.1 is in use"):
+            start(tmp_path / "n", plan)
+    assert not any(Network(tmp_path / "n").running(name) for name in plan.names)
+
+
+def test_a_directory_with_other_things_is_neither_used_nor_wiped(tmp_path):
+    (tmp_path / "letter").write_text("keep me")
+    with pytest.raises(NetworkError, match="something else than a network"):
+        start(tmp_path, Plan(port_base=free_port_base()))
+    with pytest.raises(NetworkError, match="no network in"):
+        wipe(tmp_path)
+    assert (tmp_path / "letter").read_text() == "keep me"
+
+
+def test_a_keystore_whose_iv_begins_with_zero_keeps_its_full_length(tmp_path, monkeypatch):
+    def starts_with_zero(size):
+        return bytes(1) + os.urandom(size - 1)
+
+    monkeypatch.setattr("eth_keyfile.keyfile.Random.get_random_bytes", starts_with_zero)
+    create(tmp_path / "n", Plan(validators=1))
+    node = tmp_path / "n" / "v1"
+    keystore = json.loads((node / "keystore" / "signer.json").read_text())
+    assert keystore["crypto"]["cipherparams"]["iv"].startswith("00")
+    assert len(keystore["crypto"]["cipherparams"]["iv"]) == 32
+    key = Account.decrypt(keystore, (node / "password").read_text())
+    assert Account.from_key(key).address == Network(tmp_path / "n").signers["v1"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"validators": 4}, "1 or 5 validators"),
+        ({"chain_id": 0}, "chain id"),
+        ({"port_base": 80}, "port base"),
+        ({"port_base": 65_530}, "port base"),
+        ({"period": 0}, "block period"),
+        ({"gas_limit": 1}, "gas limit"),
+    ],
+)
+def test_a_wrong_plan_is_refused(wrong, message):
+    with pytest.raises(NetworkError, match=message):
+        Plan(**wrong)
