@@ -1,0 +1,1 @@
+"""The relayer: clears an epoch, proves the clearing and settles it."""
