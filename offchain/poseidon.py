@@ -40,11 +40,11 @@ USES = {
     "receipt": Shape(2, 2),
     "blind": Shape(2, 2),
     "context": Shape(9, 9),
-    "leader": Shape(2, 7),
+    "leader": Shape(2, 4),
     "audit": Shape(4, 16),
     "print": Shape(3, 3),
     "treasury": Shape(4, 4),
-    "memo": Shape(7, 7),
+    "memo": Shape(2, 6),
     "memo.mac": Shape(6, 6),
 }
 """Every use but the statement's sponge and the trees' nodes, which take any number and two."""

@@ -1,0 +1,58 @@
+"""The reference prover, snarkjs, by its command line: for cross-checks of our own prover."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from offchain.paths import BUILD, NODE_MODULES
+from offchain.prover import Proof
+
+CLI = NODE_MODULES / "snarkjs" / "cli.js"
+
+
+class SnarkjsError(Exception):
+    """snarkjs failed; the text is its own."""
+
+
+def prove(zkey: Path, wtns: bytes) -> Proof:
+    """Prove with snarkjs. It reads files only, so the witness lies in a private folder meanwhile."""
+    with _folder() as folder:
+        witness, proof, publics = (folder / name for name in ("w.wtns", "proof.json", "public.json"))
+        witness.write_bytes(wtns)
+        code, text = _run("groth16", "prove", zkey, witness, proof, publics)
+        if code != 0:
+            raise SnarkjsError(text)
+        made = {"proof": json.loads(proof.read_text()), "publicSignals": json.loads(publics.read_text())}
+    return Proof.from_json(made)
+
+
+def verify(vkey: Path, proof: Proof) -> bool:
+    """Whether snarkjs accepts the proof; SnarkjsError if it cannot tell."""
+    with _folder() as folder:
+        made = proof.json()
+        points, publics = folder / "proof.json", folder / "public.json"
+        points.write_text(json.dumps(made["proof"]))
+        publics.write_text(json.dumps(made["publicSignals"]))
+        code, text = _run("groth16", "verify", vkey, publics, points)
+    if code == 0 and "OK!" in text:
+        return True
+    if "Invalid proof" in text:
+        return False
+    raise SnarkjsError(text)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of mode 0700 under BUILD, removed on leaving."""
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="snarkjs-") as name:
+        yield Path(name)
+
+
+def _run(*args: str | Path) -> tuple[int, str]:
+    if not CLI.is_file():
+        raise SnarkjsError(f"no snarkjs at {CLI}: run `npm ci` into build/node (make setup)")
+    done = subprocess.run(["node", CLI, *args], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
