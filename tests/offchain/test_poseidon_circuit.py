@@ -8,6 +8,7 @@ from offchain import poseidon
 from offchain.field import R
 from offchain.poseidon import USES
 from tests.offchain.circuit import compile_text, witness_words
+from tests.offchain.r1cs import R1CS
 
 LENGTHS = [1, 16, 17, 67]
 WIDTHS = range(2, 18)
@@ -76,3 +77,15 @@ def test_node_is_plain_poseidon_of_240_constraints():
     compiled = compile_text("node", text, level=2)
     assert re.search(r"non-linear constraints: (\d+)", compiled.messages)[1] == "240"
     assert witness_words(compiled.wasm, {"left": 1, "right": 2})[1] == poseidon.node(1, 2)
+
+
+@pytest.mark.parametrize("template", ["Node()", "Squeeze(TAG_REVEAL(), 1, 4, 4)"])
+def test_no_word_of_a_witness_can_change_alone(template):
+    name = template.partition("(")[0].lower()
+    compiled = compile_text(f"pinned_{name}", f'include "lib/poseidon.circom";\ncomponent main = {template};\n', level=2)
+    inputs = {"left": 3, "right": 4} if name == "node" else {"in": 3}
+    words, constraints = witness_words(compiled.wasm, inputs), R1CS(compiled.r1cs)
+    assert constraints.violated(words) == []
+    for wire in range(1, len(words)):
+        forged = words[:wire] + [(words[wire] + 1) % R] + words[wire + 1 :]
+        assert constraints.violated(forged), f"wire {wire} is free"
