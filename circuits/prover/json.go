@@ -122,7 +122,7 @@ func (vk *verifyingKey) encode() (*vkeyJSON, error) {
 
 // decode reads the points; vk_alphabeta_12 is redundant, and is never relied on.
 func (j *vkeyJSON) decode(name string) (*verifyingKey, error) {
-	if j.Protocol != protocolName || j.Curve != curveName || j.NPublic != len(j.IC)-1 {
+	if j.Protocol != protocolName || j.Curve != curveName || len(j.IC) == 0 || j.NPublic != len(j.IC)-1 {
 		return nil, badInput("%s: not a groth16 key over bn128 with nPublic + 1 points in IC; export it again", name)
 	}
 	vk := &verifyingKey{ic: make([]bn254.G1Affine, len(j.IC))}
@@ -185,18 +185,15 @@ func readVerifyingKey(path string) (*verifyingKey, error) {
 // have a file of their own.
 func readProof(path, publicPath string) (*proof, []fr.Element, error) {
 	var b bundleJSON
-	from := path
-	err := error(nil)
-	if publicPath == "" {
-		err = readJSON(path, &b)
-	} else {
-		from, b.Proof = publicPath, &proofJSON{}
-		if err = readJSON(path, b.Proof); err == nil {
-			err = readJSON(publicPath, &b.Publics)
-		}
+	from, parts := path, map[string]any{path: &b}
+	if publicPath != "" {
+		b.Proof = &proofJSON{}
+		from, parts = publicPath, map[string]any{path: b.Proof, publicPath: &b.Publics}
 	}
-	if err != nil {
-		return nil, nil, err
+	for file, into := range parts {
+		if err := readJSON(file, into); err != nil {
+			return nil, nil, err
+		}
 	}
 	if b.Proof == nil || b.Publics == nil {
 		return nil, nil, badInput("%s: no proof with publicSignals in it; for snarkjs's two files add --public", path)

@@ -47,7 +47,7 @@ func badProof(format string, args ...any) error {
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	result, err := dispatch(args, stdin)
+	result, err := dispatch(args, stdin, stderr)
 	if err == nil {
 		err = json.NewEncoder(stdout).Encode(result)
 	}
@@ -93,7 +93,7 @@ func parse(command string, args []string, names ...string) (*options, error) {
 	return o, nil
 }
 
-func dispatch(args []string, stdin io.Reader) (any, error) {
+func dispatch(args []string, stdin io.Reader, progress io.Writer) (any, error) {
 	if len(args) == 0 {
 		return nil, badInput("%s", usage)
 	}
@@ -119,7 +119,7 @@ func dispatch(args []string, stdin io.Reader) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return setup(o.get("r1cs"), o.get("zkey"), o.get("vkey"), seed)
+		return setup(o.get("r1cs"), o.get("zkey"), o.get("vkey"), seed, progress)
 	case "prove":
 		return prove(o.get("zkey"), o.get("wtns"), o.get("vkey"), stdin)
 	case "verify":

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254"
@@ -66,7 +65,7 @@ func developmentAlpha() (bn254.G1Affine, error) {
 type polynomials struct{ a, b, c []fr.Element }
 
 // setup reads an r1cs and writes a development zkey and its verification key.
-func setup(r1csPath, zkeyPath, vkeyPath string, seed []byte) (any, error) {
+func setup(r1csPath, zkeyPath, vkeyPath string, seed []byte, progress io.Writer) (any, error) {
 	start := time.Now()
 	data, err := mapFile(r1csPath)
 	if err != nil {
@@ -80,7 +79,7 @@ func setup(r1csPath, zkeyPath, vkeyPath string, seed []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(os.Stderr, "setup: %d constraints, %d wires\n", circuit.constraints, circuit.wires)
+	fmt.Fprintf(progress, "setup: %d constraints, %d wires\n", circuit.constraints, circuit.wires)
 	key, coefficients, err := makeKey(circuit, trapdoor)
 	if err != nil {
 		return nil, err
@@ -98,7 +97,7 @@ func setup(r1csPath, zkeyPath, vkeyPath string, seed []byte) (any, error) {
 		return nil, err
 	}
 	seconds := time.Since(start).Seconds()
-	fmt.Fprintf(os.Stderr, "setup: done in %.2f s\n", seconds)
+	fmt.Fprintf(progress, "setup: done in %.2f s\n", seconds)
 	return map[string]any{
 		"constraints": circuit.constraints, "nPublic": key.public, "domain": key.domain,
 		"circuitId": vk.circuitID(), "seconds": round(seconds),
