@@ -31,16 +31,20 @@ def running_pid(folder: Path) -> int | None:
 
 
 def _started(pid: int) -> str | None:
-    """Start time in clock ticks since boot: with the pid it names one process for good."""
-    try:
-        os.waitpid(pid, os.WNOHANG)  # a dead child of ours stays a zombie until it is waited for
-    except ChildProcessError:
-        pass
+    """Start time in clock ticks since boot (with the pid it names one process for good), None if ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        threads = os.listdir(f"/proc/{pid}/task")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] == "Z" else fields[19]
+    # A killed process holds its ports until its last thread is gone, zombie or not.
+    if fields[0] != "Z" or len(threads) > 1:
+        return fields[19]
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # another process started it and will reap it
+        pass
+    return None
 
 
 def end(folders: list[Path], sig: signal.Signals = signal.SIGTERM, seconds: float = 20) -> None:
