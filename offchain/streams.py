@@ -108,13 +108,17 @@ def pack_receipt(fill: int, price: int) -> int:
     return fill + (price << 64)
 
 
+def _receipt_pad(seed: int, context: int) -> int:
+    return squeeze("receipt", [seed, context], 1)[0]
+
+
 def seal_receipt(fill: int, price: int, seed: int, context: int) -> int:
-    return (pack_receipt(fill, price) + poseidon_hash("receipt", seed, context)) % R
+    return (pack_receipt(fill, price) + _receipt_pad(seed, context)) % R
 
 
 def open_receipt(word: int, seed: int, context: int) -> tuple[int, int]:
     """(fill in lots, price). DecryptionError if the word is not a receipt of this seed."""
-    plain = (word - poseidon_hash("receipt", seed, context)) % R
+    plain = (word - _receipt_pad(seed, context)) % R
     if plain >> 128:
         raise DecryptionError("this receipt does not open with the slot's seed")
     return plain & ((1 << 64) - 1), plain >> 64
