@@ -1,0 +1,26 @@
+# Needs Python 3.11, Node 20, Go and a C compiler; `make setup` names what is missing.
+PYTHON ?= python3.11
+VENV := $(CURDIR)/build/venv/bin
+
+# demo: ORDERS=path.csv trades that file, SERVE=1 leaves the network running at the end.
+export ORDERS SERVE
+
+.PHONY: setup demo test figures clean
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: as root, apt-get install python3.11 python3.11-venv" >&2; exit 1; }
+	@$(PYTHON) -m scripts.setup
+
+demo: setup
+	@PATH="$(VENV):$$PATH" python -m scripts.demo $${ORDERS:+--orders "$$ORDERS"} $${SERVE:+--serve}
+
+# TESTS narrows it: make test TESTS="tests/network -k crash"
+test: setup
+	@PATH="$(VENV):$$PATH" python -m pytest $(TESTS)
+
+figures: setup
+	@PATH="$(VENV):$$PATH" python -m scripts.figures
+
+clean:
+	@if [ -x $(VENV)/python ] && [ -f build/network/network.json ]; then $(VENV)/python -m scripts.network stop; fi
+	rm -rf build

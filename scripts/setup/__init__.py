@@ -1,0 +1,1 @@
+"""Everything `make setup` builds. Standard library only: it runs before the environment exists."""
