@@ -1,0 +1,124 @@
+"""What every command shares: options, keys, the chain, output.
+
+A key is never an argument. It comes from an encrypted keystore file, whose password is in
+SHADOWPOOL_PASSWORD or asked for; for an EVM account also from SHADOWPOOL_KEY (hexadecimal).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from rich.console import Console
+from rich.table import Table
+
+from offchain import keystore
+from offchain.chain import Chain
+from offchain.deployment import Deployment
+from offchain.ledger import Ledger
+from offchain.paths import BUILD
+
+KEY_VARIABLE = "SHADOWPOOL_KEY"
+DEFAULT_RPC = "http://127.0.0.1:8545"
+DEFAULT_DEPLOYMENT = BUILD / "deployment.json"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+AccountFile = Annotated[
+    Path | None,
+    typer.Option("--account", envvar="SHADOWPOOL_ACCOUNT", help=f"Keystore of the EVM account; else {KEY_VARIABLE}."),
+]
+MarketId = Annotated[int, typer.Option("--market", help="The market's id.")]
+
+
+class CommandError(Exception):
+    """The command cannot be done as asked; the message says what to do."""
+
+
+@dataclass
+class Session:
+    """Where the chain and its deployment are, and clients made from them when first needed."""
+
+    rpc: str
+    deployment_file: Path
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        return Deployment.load(self.deployment_file)
+
+    @cached_property
+    def chain(self) -> Chain:
+        return Chain(self.rpc, self.deployment)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The chain's public state up to the confirmed depth."""
+        ledger = Ledger(self.chain)
+        ledger.sync()
+        return ledger
+
+
+def session() -> Session:
+    """The session of the command that runs."""
+    return click.get_current_context().find_root().obj
+
+
+def account(path: Path | None) -> LocalAccount:
+    """The EVM account from its keystore file, or from the environment."""
+    if path is not None:
+        return keystore.account(path, keystore.password())
+    secret = os.environ.get(KEY_VARIABLE)
+    if not secret:
+        raise CommandError(f"no account: give --account KEYSTORE, or set {KEY_VARIABLE}")
+    try:
+        return Account.from_key(secret)
+    except ValueError:
+        raise CommandError(f"{KEY_VARIABLE} does not hold a private key of 32 bytes in hexadecimal") from None
+
+
+def show(data: dict | list[dict], as_json: bool) -> None:
+    """Print a mapping or a list of mappings: as JSON, or aligned for a reader."""
+    if as_json:
+        typer.echo(json.dumps(data, default=str))
+        return
+    console = Console(highlight=False)
+    if isinstance(data, dict):
+        width = max(map(len, data), default=0)
+        for key, value in data.items():
+            console.print(f"{key:<{width}}  {_cell(value)}", markup=False, soft_wrap=True)
+    elif not data:
+        console.print("none")
+    else:
+        table = Table(*data[0])
+        for row in data:
+            table.add_row(*(_cell(value) for value in row.values()))
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def receipt_row(receipt) -> dict:
+    """A transaction as commands show it."""
+    return {
+        "step": receipt.name,
+        "block": receipt.block,
+        "gas": receipt.gas,
+        "seconds": round(receipt.seconds, 2),
+        "proof seconds": round(receipt.proof_seconds, 2),
+        "hash": receipt.hash,
+    }
+
+
+def amount(text: str, decimals: int) -> int:
+    """An amount written in whole tokens, as base units; exact, or CommandError."""
+    whole, _, part = text.partition(".")
+    if not (whole + part).isascii() or not (whole + part).isdigit() or len(part) > decimals:
+        raise CommandError(f"{text!r} is no amount with at most {decimals} decimals")
+    return int(whole or "0") * 10**decimals + int(part.ljust(decimals, "0") or "0")

@@ -1,0 +1,56 @@
+"""`make figures`: what the product costs, flat, in build/figures.json.
+
+Keys: constraints.<circuit>, zkey_bytes.<circuit>, contract_bytes.<name>, and from the
+demonstration's report prove_s.<circuit> and gas.<step>.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from offchain.contracts import ARTIFACTS
+from offchain.paths import BUILD, ROOT
+
+CIRCUITS = BUILD / "circuits" / "circuits.json"
+REPORT = BUILD / "demo" / "report.json"
+FIGURES = BUILD / "figures.json"
+CONTRACTS = ROOT / "contracts"
+
+
+def circuit_sizes(table: Path = CIRCUITS) -> dict[str, dict[str, int]]:
+    """Constraints and bytes of the proving key, by circuit."""
+    built = json.loads(table.read_text())
+    return {name: {key: built[name][key] for key in ("constraints", "zkey_bytes")} for name in sorted(built)}
+
+
+def contract_sizes(folder: Path = ARTIFACTS) -> dict[str, int]:
+    """Bytes of deployed code, by contract; test tokens left out."""
+    names = sorted(path.stem for path in CONTRACTS.glob("*.vy"))
+    return {name: json.loads((folder / f"{name}.json").read_text())["runtime_size"] for name in names}
+
+
+def figures() -> dict[str, int | float]:
+    """Every figure, flat. FileNotFoundError where circuits or report are not made yet."""
+    report = json.loads(REPORT.read_text())
+    circuits = circuit_sizes()
+    flat: dict[str, int | float] = {}
+    for key in ("constraints", "zkey_bytes"):
+        flat |= {f"{key}.{name}": sizes[key] for name, sizes in circuits.items()}
+    flat |= {f"contract_bytes.{name}": size for name, size in contract_sizes().items()}
+    flat |= {f"prove_s.{name}": seconds for name, seconds in report["prove_seconds"].items()}
+    return flat | {f"gas.{name}": gas for name, gas in report["gas"].items()}
+
+
+def main() -> int:
+    try:
+        made = figures()
+    except FileNotFoundError as error:
+        print(f"error: {error.filename} is missing; run `make demo` first", file=sys.stderr)
+        return 1
+    FIGURES.write_text(json.dumps(made, indent=2) + "\n")
+    print(f"{len(made)} figures in {FIGURES.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
