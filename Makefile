@@ -14,13 +14,14 @@ setup:
 demo: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.demo $${ORDERS:+--orders "$$ORDERS"} $${SERVE:+--serve}
 
+# ape's plugin shows every local variable, keys too, of a failing test: only tests/ape has it.
 # TESTS narrows it: make test TESTS="tests/network -k crash"
 test: setup
-	@PATH="$(VENV):$$PATH" python -m pytest $(TESTS)
+	@PATH="$(VENV):$$PATH" HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis python -m pytest -p no:ape_test $(TESTS)
 
 figures: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.figures
 
 clean:
 	@if [ -x $(VENV)/python ] && [ -f build/network/network.json ]; then $(VENV)/python -m scripts.network stop; fi
-	rm -rf build
+	rm -rf build .build .hypothesis

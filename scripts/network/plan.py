@@ -7,8 +7,6 @@ import socket
 from dataclasses import dataclass
 
 DEFAULT_CHAIN_ID = 31888
-# Chains on which development keys and development zkeys may be used.
-DEVELOPMENT_CHAIN_IDS = frozenset({1337, 31337, DEFAULT_CHAIN_ID})
 
 DEFAULT_PORT_BASE = 8545
 PORT_SPAN = 30

@@ -7,11 +7,12 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from eth_account import Account
 
-from scripts.network import Network, NetworkError, Plan, free_port_base, start, status, stop, wipe
+from scripts.network import Network, NetworkError, Plan, free_port_base, process, start, status, stop, wipe
 from scripts.network.files import create
 from scripts.network.plan import GRANT_WEI
 
@@ -39,6 +40,23 @@ def halts(network, seconds):
         return time.monotonic() - since > 6 * network.plan.period
 
     until(quiet, seconds, "a halt")
+
+
+def sockets():
+    """Every TCP and UDP socket that awaits peers: address as the kernel writes it, port, inode."""
+    for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == state:
+                address, port = fields[1].split(":")
+                yield address, int(port, 16), fields[9]
+
+
+def held_by(network):
+    """Addresses and ports on which the network's own processes listen."""
+    pids = [process.running_pid(network.directory / name) for name in network.plan.names]
+    links = {os.readlink(link) for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()}
+    return {(address, port) for address, port, inode in sockets() if f"socket:[{inode}]" in links}
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +114,10 @@ def test_the_rpc_node_holds_no_keys_and_no_admin_api(network):
 
 
 def test_nothing_listens_outside_loopback(network):
-    listening = subprocess.run(["ss", "-ltnuH"], capture_output=True, text=True, check=True).stdout
-    local = [line.split()[4] for line in listening.splitlines()]
-    span = [str(port) for name in network.plan.names for port in network.plan.ports(name)]
-    ours = [address for address in local if address.rpartition(":")[2] in span]
-    assert len(ours) == len(span) == 14
-    assert {address.rpartition(":")[0] for address in ours} == {"127.0.0.1"}
+    expected = [port for name in network.plan.names for port in network.plan.ports(name)]
+    held = held_by(network)
+    assert sorted(port for _, port in held) == sorted(expected)
+    assert {address for address, _ in held} == {"0100007F"}
 
 
 def test_keys_are_private_and_secrets_are_not_in_arguments(network):
