@@ -10,106 +10,17 @@ Material out of range raises RangeError; material that no proof can be made of, 
 from dataclasses import dataclass, field
 
 from offchain.babyjubjub import L, Point, check_point, ecdh, mul_base
-from offchain.field import R, check, check_range
+from offchain.field import R, check_range
 from offchain.keys import EncryptionKey, ShieldedKey
+from offchain.material import ADDRESS, WORD64, Credential, MaterialError, Rules, Spendable, check_path
 from offchain.merkle import CHUNK, CHUNK_DEPTH, CREDENTIAL_DEPTH, NOTE_DEPTH, fold, zeros
-from offchain.notes import AMOUNT_BITS, BPS, LEAF_BITS, QUANTITY_BITS, Note, Order, Terms, fee, split_position
-from offchain.poseidon import hash as poseidon_hash
+from offchain.notes import AMOUNT_BITS, Note, Order, fee, split_position
 from offchain.streams import memo_word, print_commitment, treasury_stream
 from offchain.witness import Inputs
 
 Assembly = tuple[list[int], Inputs]
 
-ADDRESS = 1 << 160
 AMOUNT = 1 << AMOUNT_BITS
-WORD64 = 1 << QUANTITY_BITS
-
-
-class MaterialError(ValueError):
-    """The material is in range, but no proof can be made of it; the text says why."""
-
-
-@dataclass(frozen=True)
-class Credential:
-    """What the issuer says of an owner; leaf `index` of its tree. `expiry` is in Unix seconds."""
-
-    owner: int
-    jurisdiction: int
-    tier: int
-    expiry: int
-
-    def __post_init__(self) -> None:
-        check(self.owner, "owner")
-        check_range(self.jurisdiction, 0, 250, "jurisdiction")
-        check_range(self.tier, 0, 1 << 8, "tier")
-        check_range(self.expiry, 0, WORD64, "expiry")
-
-    @property
-    def leaf(self) -> int:
-        return poseidon_hash("credential", self.owner, self.jurisdiction, self.tier, self.expiry)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A market's terms as circuits see them. `jurisdictions` has bit i set where i is admitted."""
-
-    market: int
-    base: int
-    quote: int
-    lot: int
-    min_quantity: int
-    fee_bps: int
-    bond_bps: int
-    jurisdictions: int
-    tier: int
-    quota: int
-
-    def __post_init__(self) -> None:
-        check(self.market, "market")
-        check_range(self.base, 1, ADDRESS, "base token")
-        check_range(self.quote, 1, ADDRESS, "quote token")
-        check_range(self.lot, 1, WORD64, "lot")
-        check_range(self.min_quantity, 1, WORD64, "minimum quantity")
-        check_range(self.fee_bps, 0, BPS + 1, "fee in basis points")
-        check_range(self.bond_bps, 0, BPS + 1, "bond in basis points")
-        check_range(self.jurisdictions, 0, 1 << 250, "jurisdictions")
-        check_range(self.tier, 0, 1 << 8, "tier")
-        check_range(self.quota, 1, 1 << 16, "quota")
-
-    def lock(self, terms: Terms) -> tuple[int, int]:
-        """(asset, amount) that an order of these terms locks."""
-        return (self.base if terms.side else self.quote), terms.lock(self.lot, self.fee_bps)
-
-
-@dataclass(frozen=True)
-class Spendable:
-    """A note with its place: the input of a proof that spends. `root` is one of its tree's."""
-
-    note: Note
-    position: int
-    root: int
-    siblings: tuple[int, ...] = field(repr=False)
-
-    def __post_init__(self) -> None:
-        check_range(self.position, 0, R, "position")
-        _check_path(self.siblings, NOTE_DEPTH, "a note")
-        leaf = split_position(self.position)[1]
-        if self.note.amount and fold(self.note.commitment, leaf, list(self.siblings)) != self.root:
-            raise MaterialError("the note is not at its position under this root: sync the tree again")
-
-    @classmethod
-    def dummy(cls, key: ShieldedKey, asset: int, blinding: int, tree: int, root: int) -> "Spendable":
-        """An input of nothing, under any root that the pool knows. `blinding` MUST be new, else
-        its nullifier is used already."""
-        note = Note(asset, 0, key.owner, blinding)
-        return cls(note, tree << LEAF_BITS, root, zeros(NOTE_DEPTH)[:NOTE_DEPTH])
-
-
-def _check_path(siblings: tuple[int, ...], depth: int, what: str) -> None:
-    if len(siblings) != depth:
-        raise MaterialError(f"the path of {what} has {depth} siblings, not {len(siblings)}")
-    for sibling in siblings:
-        check(sibling, "sibling")
 
 
 def _spend_words(key: ShieldedKey, spent: tuple[Spendable, Spendable]) -> list[int]:
@@ -145,9 +56,6 @@ def _check_order(key: ShieldedKey, rules: Rules, order: Order) -> None:
         raise MaterialError("the order is for another market than the rules")
     if order.owner != key.owner:
         raise MaterialError("the order belongs to another owner than the key's")
-
-
-# --- Circuits ---
 
 
 @dataclass(frozen=True)
@@ -222,7 +130,7 @@ class Commit:
     rules: Rules
     order: Order
     spent: tuple[Spendable, Spendable]
-    change_blinding: int
+    change_blinding: int = field(repr=False)
     credential: Credential
     credential_root: int
     credential_siblings: tuple[int, ...]
@@ -297,7 +205,7 @@ class Commit:
             raise MaterialError("the market does not admit the credential's jurisdiction")
         if credential.tier < rules.tier:
             raise MaterialError("the market asks for a higher tier than the credential's")
-        _check_path(self.credential_siblings, CREDENTIAL_DEPTH, "a credential")
+        check_path(self.credential_siblings, CREDENTIAL_DEPTH, "a credential")
         if fold(credential.leaf, order.credential_id, list(self.credential_siblings)) != self.credential_root:
             raise MaterialError("the credential is not under this root: sync the issuer's tree again")
 
@@ -313,8 +221,8 @@ class Reclaim:
     rules: Rules
     order: Order
     forfeit: bool
-    blinding: int
-    ephemeral: int
+    blinding: int = field(repr=False)
+    ephemeral: int = field(repr=False)
     treasury_owner: int
     treasury_key: Point
     memo: list[int]
@@ -386,7 +294,7 @@ class Advance:
         depth = NOTE_DEPTH - CHUNK_DEPTH
         check_range(self.chunk, 0, 1 << depth, "chunk")
         check_range(len(self.leaves), 1, CHUNK + 1, "number of leaves")
-        _check_path(tuple(self.siblings), depth, "a chunk")
+        check_path(tuple(self.siblings), depth, "a chunk")
         if fold(zeros(CHUNK_DEPTH)[-1], self.chunk, self.siblings) != self.old_root:
             raise MaterialError("the chunk's place is not empty under the old root: sync the tree again")
         leaves = self.leaves + [0] * (CHUNK - len(self.leaves))
