@@ -1,6 +1,8 @@
 """scripts/circuits.py builds what is out of date, and nothing else."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,11 +15,16 @@ WORDS = {"transact": 16, "commit": 23, "reclaim": 18, "advance": 67, "print": 3,
 
 
 @pytest.fixture
-def checkout(tmp_path_factory, monkeypatch):
-    """A checkout with one small circuit; the compiler sees nothing outside the real one."""
-    root = BUILD / "tests" / tmp_path_factory.mktemp("build").name
+def checkout(monkeypatch):
+    """One small circuit, inside the real checkout: the compiler sees nothing else."""
+    (BUILD / "tests").mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=BUILD / "tests", prefix="build-") as folder:
+        yield small_circuit(Path(folder), monkeypatch)
+
+
+def small_circuit(root: Path, monkeypatch) -> Path:
     mains = root / "main"
-    mains.mkdir(parents=True)
+    mains.mkdir()
     small = (CIRCUITS / "main" / "print.circom").read_text().replace("../print", "print")
     (mains / "small.circom").write_text(small)
     monkeypatch.setattr(script, "MAINS", mains)

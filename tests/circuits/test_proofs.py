@@ -57,6 +57,12 @@ def test_proof_fails_for_another_evaluation_at_its_digest(proven):
         assert not prover.verify(vkey, restated(made.proof, forged)), f"word {place}"
 
 
+def test_prove_refuses_words_that_the_inputs_do_not_state(proven):
+    name, d, _ = proven
+    with pytest.raises(WitnessError, match="Statement"):
+        prove(name, [*d[:-1], (d[-1] + 1) % R], honest(name).assemble()[1], CHAIN_ID, POOL)
+
+
 @pytest.mark.parametrize("what", ["chain", "pool", "circuit"])
 def test_proof_fails_elsewhere(proven, what):
     name, d, made = proven
