@@ -97,6 +97,16 @@ class ChunkTree(_Tree):
         self.chunks += 1
         return old, self.root, self._siblings(CHUNK_DEPTH, index)
 
+    def fork(self) -> "ChunkTree":
+        """A tree that takes the next chunks as this one would, with only the nodes for that."""
+        copy = ChunkTree(self.depth)
+        copy.chunks = self.chunks
+        for level in range(CHUNK_DEPTH, self.depth + 1):
+            here = self.chunks >> (level - CHUNK_DEPTH)
+            kept = {i: self._nodes[level][i] for i in (here - 1, here) if i in self._nodes[level]}
+            copy._nodes[level] = kept
+        return copy
+
 
 class CredentialTree(_Tree):
     """The issuer's tree: leaf index = credential id; a leaf set to 0 is revoked."""

@@ -86,6 +86,10 @@ class Terms:
         notional = self.quantity * self.price
         return notional + fee(notional, fee_bps)
 
+    def bond(self, lot: int, fee_bps: int, bond_bps: int) -> int:
+        """What the order forfeits where it must, in units of its lock."""
+        return fee(self.lock(lot, fee_bps), bond_bps)
+
 
 @dataclass(frozen=True)
 class Order:
@@ -115,3 +119,21 @@ class Order:
 
 def order_commitment(market: int, epoch: int, opening: tuple[int, int, int, int]) -> int:
     return poseidon_hash("order", market, epoch, *opening)
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What a settled order gets back: amounts of the base and the quote note, and the fee it paid."""
+
+    base: int
+    quote: int
+    fee: int
+
+
+def pay(order: Terms, fill: int, price: int, lot: int, fee_bps: int) -> Payment:
+    """A settled order's outputs (protocol §4): `fill` in lots at `price`, fees in quote units."""
+    traded = fill * price
+    paid = fee(traded, fee_bps)
+    if order.side == Side.BUY:
+        return Payment(fill * lot, order.lock(lot, fee_bps) - traded - paid, paid)
+    return Payment((order.quantity - fill) * lot, traded - paid, paid)

@@ -95,6 +95,11 @@ def info(zkey: Path) -> dict:
     return json.loads(_succeed(["info", "--zkey", zkey]))
 
 
+def development_alpha() -> list[int]:
+    """The alpha point (x, y) that marks every key of a development set-up."""
+    return [int(word) for word in json.loads(_succeed(["markers"]))["developmentAlpha"]]
+
+
 def _succeed(args: list, stdin: bytes = b"") -> bytes:
     result = _run(args, stdin)
     if result.returncode != 0:

@@ -1,0 +1,206 @@
+"""What a key owns, found on a ledger with nothing but the key (protocol §4, §7).
+
+Notes received and changed open from their memos; own orders are found by their quota
+nullifiers; a settlement's outputs are computed again from the order and its receipt. So a
+restored wallet and one that was there all along hold the same.
+"""
+
+from dataclasses import dataclass, field
+
+from offchain.babyjubjub import mul_base
+from offchain.chain import Receipt
+from offchain.field import R, RangeError, to_field
+from offchain.keys import EncryptionKey, ShieldedKey
+from offchain.ledger import Ledger
+from offchain.notes import Note, Order, Payment, Terms, pay
+from offchain.records import EpochRecord, OrderRecord
+from offchain.streams import (
+    SETTLEMENT_KIND,
+    DecryptionError,
+    open_memo,
+    open_receipt,
+    output_blindings,
+    shared_point,
+    slot_seed,
+    treasury_stream,
+)
+
+
+@dataclass(frozen=True)
+class OwnedNote:
+    """A note of the key with its place. It can be spent once it is `advanced`, unless `spent`."""
+
+    note: Note
+    position: int
+    nullifier: int
+    spent: bool
+    advanced: bool
+
+
+@dataclass(frozen=True)
+class PlacedOrder:
+    """An order that its owner made: `index` is its place j in the owner's quota."""
+
+    order: Order
+    index: int
+    quota_nullifier: int
+    rk: str
+    receipt: Receipt | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What a settlement did with an order: `fill` lots at `price`, 0 of both if none."""
+
+    fill: int
+    price: int
+    payment: Payment
+
+
+def reveal_ephemeral(key: ShieldedKey, oc: int, epoch: EpochRecord) -> int:
+    """The ephemeral scalar of an order's reveal, the same whenever it is needed."""
+    return key.ephemeral("reveal", oc, to_field(epoch.commit_chain), epoch.reveal_version)
+
+
+class Holdings:
+    """`notes` and `orders` of `key` as of the ledger's block, after `refresh`.
+
+    `treasury_key` adds the notes that were paid to the treasury whose notes `key` owns.
+    `unreadable` holds own commits whose memo does not open, as no wallet of ours makes them.
+    """
+
+    def __init__(self, ledger: Ledger, key: ShieldedKey, treasury_key: EncryptionKey | None = None):
+        self.ledger, self.key, self.treasury_key = ledger, key, treasury_key
+        self.notes: list[OwnedNote] = []
+        self.orders: list[PlacedOrder] = []
+        self.fills: dict[int, Fill] = {}
+        self.unreadable: list[OrderRecord] = []
+        self._version = -1
+        self._memos: dict[tuple[int, ...], list[int] | None] = {}
+        self._nullifiers: dict[tuple[int, int], list[int]] = {}
+
+    def refresh(self) -> None:
+        """Find everything again where the ledger has changed; what was decrypted is kept."""
+        if self._version == self.ledger.version:
+            return
+        self.orders, self.fills, self.unreadable = [], {}, []
+        found: dict[int, Note] = {}
+        for memo in self.ledger.memos:
+            if (plain := self._open(memo.words)) is not None:
+                self._keep(found, memo.position, *plain[:3])
+        for record, index in self._own_records():
+            self._restore(found, record, index)
+        if self.treasury_key:
+            self._treasury(found)
+        self.notes = [self._owned(position, note) for position, note in sorted(found.items())]
+        self._version = self.ledger.version
+
+    def _owned(self, position: int, note: Note) -> OwnedNote:
+        nullifier = note.nullifier(self.key, position)
+        spent = nullifier in self.ledger.spent
+        return OwnedNote(note, position, nullifier, spent, self.ledger.advanced(position))
+
+    # --- Memos ---
+
+    def _open(self, words: tuple[int, ...]) -> list[int] | None:
+        if words not in self._memos:
+            try:
+                self._memos[words] = open_memo(list(words), self.key.viewing)
+            except DecryptionError:
+                self._memos[words] = None
+        return self._memos[words]
+
+    def _keep(self, found: dict[int, Note], position: int, asset: int, amount: int, blinding: int) -> None:
+        """Keep a note that the leaf at `position` commits to: whoever told of it may have lied."""
+        try:
+            note = Note(asset, amount, self.key.owner, blinding)
+        except RangeError:
+            return
+        if amount and note.commitment == self.ledger.leaves.get(position):
+            found[position] = note
+
+    # --- Orders ---
+
+    def _own_records(self):
+        """(record, index in the quota) of every commit of this key."""
+        for market, epoch in self.ledger.epochs:
+            for index, nullifier in enumerate(self.quota_nullifiers(market, epoch)):
+                if nullifier in self.ledger.orders:
+                    yield self.ledger.orders[nullifier], index
+
+    def quota_nullifiers(self, market: int, epoch: int) -> list[int]:
+        """The key's quota nullifiers of an epoch, by index."""
+        if (market, epoch) not in self._nullifiers:
+            quota = self.ledger.markets[market].quota
+            self._nullifiers[market, epoch] = [
+                self.key.quota_nullifier(market, epoch, index) for index in range(quota)
+            ]
+        return self._nullifiers[market, epoch]
+
+    def _restore(self, found: dict[int, Note], record: OrderRecord, index: int) -> None:
+        plain = self._open(record.memo)
+        order = self._order(record, plain)
+        if order is None:
+            self.unreadable.append(record)
+            return
+        asset, _ = self.ledger.markets[record.market].rules(record.market).lock(order.terms)
+        self._keep(found, record.position, asset, *plain[3:])
+        self.orders.append(PlacedOrder(order, index, record.quota_nullifier, record.rk))
+        self._settled(found, record, order)
+
+    def _order(self, record: OrderRecord, plain: list[int] | None) -> Order | None:
+        """The order that a commit's memo tells of, if it opens the commitment."""
+        if plain is None:
+            return None
+        word, credential_id, salt, *_ = plain
+        try:
+            terms = Terms.from_word(word)
+            order = Order(record.market, record.epoch, terms, self.key.owner, credential_id, salt)
+        except RangeError:
+            return None
+        return order if order.commitment == record.oc else None
+
+    def _settled(self, found: dict[int, Note], record: OrderRecord, order: Order) -> None:
+        """The fill and both notes of an order that its epoch's settlement took in."""
+        epoch = self.ledger.epochs[record.market, record.epoch]
+        settlement, reveal = epoch.settlement, record.reveal
+        if settlement is None or reveal is None or settlement.invalid(reveal.slot):
+            return
+        ephemeral = reveal_ephemeral(self.key, record.oc, epoch)
+        if mul_base(ephemeral) != reveal.reveal.point:
+            return      # revealed with other software, which alone can tell the shared point
+        key = self.ledger.reveal_keys[epoch.leader, epoch.reveal_version]
+        context = self.ledger.context(record.market, record.epoch)
+        shared = shared_point(ephemeral, key)
+        place = (context.chain_id, context.pool, record.market, record.epoch, record.oc)
+        fill, price = open_receipt(settlement.slots[reveal.slot][0], slot_seed(shared, *place), context.word)
+        market = self.ledger.markets[record.market]
+        payment = pay(order.terms, fill, price, market.lot, market.fee_bps)
+        self.fills[record.quota_nullifier] = Fill(fill, price, payment)
+        assets = int(market.base, 16), int(market.quote, 16)
+        amounts = payment.base, payment.quote
+        blindings = output_blindings(order.salt, context.word)
+        for output in zip(settlement.outputs(reveal.slot), assets, amounts, blindings):
+            self._keep(found, *output)
+
+    # --- Treasury ---
+
+    def _treasury(self, found: dict[int, Note]) -> None:
+        """Notes paid to the treasury: its part of each settlement's fees, and every forfeit."""
+        for epoch in self.ledger.epochs.values():
+            if (paid := epoch.settlement) is not None:
+                context = self.ledger.context(epoch.market, epoch.epoch).word
+                position = paid.position + 2 * paid.count + 1
+                self._paid(found, epoch, position, paid.audit_point, paid.treasury_pad, context, SETTLEMENT_KIND)
+            for order in epoch.orders:
+                if (back := order.reclaim) is not None:
+                    where = (back.position + 1, back.point, back.treasury_pad)
+                    self._paid(found, epoch, *where, order.oc, int(back.forfeit))
+
+    def _paid(self, found, epoch: EpochRecord, position, point, padded, context, kind) -> None:
+        """A note to the treasury, in whichever asset its commitment shows."""
+        blinding, pad = treasury_stream(shared_point(self.treasury_key.scalar, point), context, kind)
+        amount = (padded - pad) % R
+        market = self.ledger.markets[epoch.market]
+        for asset in (market.base, market.quote):
+            self._keep(found, position, int(asset, 16), amount, blinding)

@@ -1,0 +1,170 @@
+"""Deploys everything on a chain, and writes where it stands: `python -m scripts.deploy --help`.
+
+All transactions are sent at once: Pool, Relayers and Market name each other by addresses
+that follow from the deployer's nonces.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from eth_utils import keccak, to_checksum_address
+from rlp import encode as rlp_encode
+
+from offchain import circuits, contracts, keystore, prover
+from offchain.chain import Chain, ChainError, Pending
+from offchain.deployment import DEVELOPMENT_CHAIN_IDS, CircuitEntry, Deployment, DeploymentError, Token
+from offchain.paths import BUILD
+
+STAKE_UNIT = 10**18
+TEST_TOKENS = {"BTC": 8, "USD": 6, "STAKE": 18}
+CIRCUITS = ("transact", "commit", "reclaim", "advance", "print", "key")
+
+# What a creation costs beyond its code (EIP-2028, yellow paper) is a constructor's few slots.
+CREATION_GAS, BYTE_GAS, CODE_GAS, CONSTRUCTOR_GAS = 53_000, 16, 200, 1_000_000
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a deployment fixes. Lengths in blocks, stakes in units of the stake token."""
+
+    governor_delay: int = 2
+    epoch_stake: int = 100 * STAKE_UNIT
+    bounty: int = 5 * STAKE_UNIT
+    unbonding_blocks: int = 100
+    snapshot_lag: int = 4
+    key_max_age: int = 86_400
+    settle_sizes: tuple[int, ...] = (8,)
+
+
+class _Deployer:
+    """Sends creations in a row; each one's address is known as soon as it is sent."""
+
+    def __init__(self, chain: Chain, account):
+        self.chain, self.account = chain, account
+        self.nonce = chain.web3.eth.get_transaction_count(account.address, "pending")
+        self.sent: list[tuple[str, Pending]] = []
+
+    def address(self, ahead: int = 0) -> str:
+        """Of the creation that is `ahead` after the next one."""
+        word = rlp_encode([bytes.fromhex(self.account.address[2:]), self.nonce + ahead])
+        return to_checksum_address(keccak(word)[12:])
+
+    def create(self, artifact: str, *args, name: str = "") -> str:
+        compiled, address = contracts.artifact(artifact), self.address()
+        code = (len(compiled.bytecode) - 2) // 2
+        gas = CREATION_GAS + (BYTE_GAS + CODE_GAS) * code + CONSTRUCTOR_GAS
+        factory = self.chain.web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode)
+        call = factory.constructor(*args)
+        self.sent.append((address, self.chain.submit(self.account, call, gas=gas, name=f"deploy {name or artifact}")))
+        self.nonce += 1
+        return address
+
+    def settle(self) -> int:
+        """Wait for all of them; the first block that holds one."""
+        blocks = []
+        for address, pending in self.sent:
+            blocks.append(self.chain.receipt(pending).block)
+            if (found := self.chain.created(pending)) != address:
+                raise DeploymentError(f"{pending.name} landed at {found}, not {address}: is the account used elsewhere?")
+        return min(blocks)
+
+
+def deploy(
+    rpc_url: str,
+    account,
+    governor: str,
+    guardian: str,
+    issuer: str,
+    feeder: str,
+    parameters: Parameters = Parameters(),
+    tokens: dict[str, Token] | None = None,
+    on_receipt=lambda receipt: None,
+) -> Deployment:
+    """Deploy all contracts from `account`; the others are addresses.
+
+    Without `tokens` (which must hold STAKE) it makes test tokens, whose owner is `account`:
+    on a development chain alone, as is deploying keys of a development set-up. Raises
+    DeploymentError before anything is sent where that would be, Reverted if a creation fails.
+    """
+    chain = Chain(rpc_url, on_receipt=on_receipt)
+    names = [*CIRCUITS, *(f"settle_{size}" for size in parameters.settle_sizes)]
+    keys = {name: circuits.load(name) for name in names}
+    _refuse_development(chain.chain_id, keys, tokens)
+
+    make = _Deployer(chain, account)
+    if tokens is None:
+        tokens = {
+            symbol: Token(make.create("Token", f"Test {symbol}", symbol, decimals, name=symbol), decimals)
+            for symbol, decimals in TEST_TOKENS.items()
+        }
+    verifier = {
+        name: make.create("Verifier", list(key.verification_key), name=f"verifier {name}")
+        for name, key in keys.items()
+    }
+    found = {"StakeToken": tokens["STAKE"].address}
+    found["Governor"] = make.create("Governor", governor, parameters.governor_delay)
+    found["Credentials"] = make.create("Credentials", issuer, found["Governor"])
+    found["Source"] = make.create("Source", feeder)
+    pool, relayers, market = make.address(), make.address(2), make.address(3)
+    found["Pool"] = make.create(
+        "Pool", market, found["Credentials"], verifier["transact"], verifier["advance"], found["Governor"], guardian
+    )
+    found["Keys"] = make.create("Keys", pool, verifier["key"], found["Governor"])
+    found["Relayers"] = make.create(
+        "Relayers", market, pool, found["StakeToken"], verifier["key"], found["Keys"],
+        parameters.epoch_stake, parameters.bounty, parameters.unbonding_blocks,
+        parameters.snapshot_lag, parameters.key_max_age,
+    )  # fmt: skip
+    found["Market"] = make.create(
+        "Market", pool, relayers, found["Keys"], found["Credentials"],
+        verifier["commit"], verifier["reclaim"], verifier["print"],
+        [verifier[f"settle_{size}"] for size in parameters.settle_sizes], list(parameters.settle_sizes),
+        found["Governor"],
+    )  # fmt: skip
+    block = make.settle()
+    entries = {name: CircuitEntry(verifier[name], "0x" + keys[name].id.hex()) for name in names}
+    return Deployment(chain.chain_id, block, found, entries, tokens)
+
+
+def _refuse_development(chain_id: int, keys: dict[str, circuits.Circuit], tokens: dict | None) -> None:
+    if chain_id in DEVELOPMENT_CHAIN_IDS:
+        return
+    marker = prover.development_alpha()
+    marked = sorted(name for name, key in keys.items() if list(key.verification_key[:2]) == marker)
+    if marked:
+        raise DeploymentError(
+            f"the keys of {', '.join(marked)} are of a development set-up, whose maker can forge proofs; "
+            f"chain {chain_id} is no development chain: run a ceremony first"
+        )
+    if tokens is None:
+        raise DeploymentError(f"chain {chain_id} is no development chain: name its tokens, STAKE among them")
+
+
+def main(
+    rpc: Annotated[str, typer.Option(help="The node's HTTP address.")],
+    account: Annotated[Path, typer.Option(help="Keystore file of the deployer; the password is asked for.")],
+    governor: Annotated[str, typer.Option(help="Address that governs behind the timelock.")],
+    guardian: Annotated[str, typer.Option(help="Address that may pause.")],
+    issuer: Annotated[str, typer.Option(help="Address that maintains the credentials.")],
+    feeder: Annotated[str, typer.Option(help="Address that signs reference prices.")],
+    out: Annotated[Path, typer.Option(help="Where to write the deployment.")] = BUILD / "deployment.json",
+) -> None:
+    """Deploy all contracts, with test tokens, on a development chain."""
+
+    def report(receipt) -> None:
+        typer.echo(f"{receipt.name}: block {receipt.block}, {receipt.gas} gas")
+
+    try:
+        deployer = keystore.account(account, keystore.password())
+        deployment = deploy(rpc, deployer, governor, guardian, issuer, feeder, on_receipt=report)
+    except (DeploymentError, ChainError, keystore.KeystoreError, circuits.NotBuilt, contracts.ArtifactError) as error:
+        typer.echo(f"deploy: {error}", err=True)
+        raise typer.Exit(1) from None
+    deployment.save(out)
+    typer.echo(f"deployed on chain {deployment.chain_id} from block {deployment.start_block}: {out}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,299 @@
+"""A deployed pool on a private anvil chain, with everyone who takes part: for tests of any part.
+
+Blocks are mined by transactions and by `World.mine`, so that a test decides when windows pass.
+"""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from eth_account import Account
+
+from offchain.advance import APPEND_DELAY, advance
+from offchain.calls import Call, build_register_key, build_set_auditor, build_set_treasury
+from offchain.chain import Chain, ChainError, Receipt
+from offchain.circuits import prove
+from offchain.deployment import Deployment
+from offchain.feeder import push
+from offchain.governance import Governance
+from offchain.issuer import Issued, Issuer
+from offchain.keys import EncryptionKey, ShieldedKey, from_wallet
+from offchain.ledger import Ledger
+from offchain.paths import NODE_MODULES
+from offchain.records import MarketTerms
+from offchain.wallet import Wallet
+from scripts import circuits as circuit_build
+from scripts import contracts as contract_build
+from scripts.deploy import STAKE_UNIT, Parameters, deploy
+
+ANVIL = NODE_MODULES / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+MNEMONIC = "test test test test test test test test test test test junk"
+ROLES = (
+    "deployer", "governor", "guardian", "issuer", "feeder", "carrier", "auditor", "treasury", "relayer", "stranger",
+)  # fmt: skip
+TRADERS = ("ash", "birch", "cedar", "dogwood")
+CONFIRMATIONS = 2
+JURISDICTION, TIER = 57, 2
+MILLION = 10**6
+
+
+@contextmanager
+def anvil(chain_id: int = 31337) -> Iterator[str]:
+    """A chain on 127.0.0.1, which ends with the context; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        ANVIL, "--hardfork", "london", "--chain-id", str(chain_id), "--host", "127.0.0.1", "--port", str(port),
+        "--accounts", "20", "--mnemonic", MNEMONIC, "--silent",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield _answering(f"http://127.0.0.1:{port}", process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answering(url: str, process: subprocess.Popen) -> str:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            Chain(url)
+            return url
+        except ChainError:
+            assert process.poll() is None and time.monotonic() < deadline, "anvil does not answer"
+            time.sleep(0.05)
+
+
+def account(index: int):
+    Account.enable_unaudited_hdwallet_features()
+    return Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+
+
+@dataclass
+class Trader:
+    name: str
+    account: object
+    key: ShieldedKey
+    wallet: Wallet
+    credential: Issued | None = None
+
+
+@dataclass
+class World:
+    """Deployed, with market 0 open from `market.start_block` on, one bonded relayer, auditor,
+    treasury, a fresh reference price and four admitted traders who hold a million of each token."""
+
+    chain: Chain
+    ledger: Ledger
+    accounts: dict
+    issuer: Issuer
+    auditor: EncryptionKey
+    treasury: EncryptionKey
+    treasury_notes: ShieldedKey
+    reveal_key: EncryptionKey
+    relayer_notes: ShieldedKey
+    market: MarketTerms
+    traders: dict[str, Trader] = field(default_factory=dict)
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.chain.deployment
+
+    def asset(self, symbol: str) -> int:
+        return self.deployment.asset(symbol)
+
+    def wallet(self, name: str) -> Wallet:
+        return self.traders[name].wallet
+
+    # --- Time ---
+
+    def mine(self, blocks: int) -> int:
+        """Mine empty blocks; the head."""
+        self.chain.web3.provider.make_request("anvil_mine", [hex(blocks)])
+        return self.chain.head()
+
+    def go_to(self, block: int) -> None:
+        """Mine until the head is `block`."""
+        ahead = block - self.chain.head()
+        assert ahead >= 0, f"block {block} is {-ahead} blocks ago"
+        if ahead:
+            self.mine(ahead)
+
+    def confirm(self) -> None:
+        """Mine until what has happened is deep enough to act on."""
+        self.mine(CONFIRMATIONS)
+        self.ledger.sync()
+
+    def advance_tree(self) -> list[Receipt]:
+        """Close the open chunk, and let the ledger see it."""
+        self.mine(APPEND_DELAY)
+        self.ledger.sync()
+        receipts = advance(self.chain, self.ledger, self.accounts["carrier"])
+        self.confirm()
+        return receipts
+
+    def open_epoch(self) -> int:
+        """Go to the first block of the next commit window; its epoch."""
+        head = self.chain.head()
+        epoch = 0 if head < self.market.start_block else self.market.epoch_at(head) + 1
+        self.go_to(self.market.windows(epoch).open)
+        return epoch
+
+    # --- Acting ---
+
+    def send(self, role: str, call: Call) -> Receipt:
+        return self.chain.send(self.accounts[role], call.on(self.chain))
+
+    def fund(self, name: str, **amounts: int) -> None:
+        """Deposit amounts by token symbol for a trader; they can be spent afterwards."""
+        for symbol, amount in amounts.items():
+            self.wallet(name).deposit(self.asset(symbol), amount)
+        self.advance_tree()
+
+    def restore(self, name: str, **options) -> Wallet:
+        """The wallet of a trader on a new machine: from its key alone, on a ledger of its own."""
+        trader = self.traders[name]
+        return Wallet(self.chain, Ledger(self.chain), trader.key, trader.account, **options)
+
+    def settle(self, market: int, epoch: int) -> Receipt:
+        """Settle as the leader, with the relayer's own settlement and a real proof."""
+        from relayer.settlement import EpochData, settle
+        from relayer.settlement import MarketTerms as SettledTerms
+
+        ledger, record = self.ledger, self.ledger.epochs[market, epoch]
+        rules, terms = ledger.markets[market].rules(market), ledger.markets[market]
+        treasury = ledger.treasuries[record.treasury_version]
+        data = EpochData(
+            context=ledger.context(market, epoch),
+            market=SettledTerms(
+                rules.base, rules.quote, terms.lot, terms.fee_bps, terms.split_bps, terms.collar_bps
+            ),
+            auditor_key=ledger.auditors[record.auditor_version],
+            treasury_key=treasury.key,
+            treasury_owner=treasury.owner,
+            reveals=tuple(entry.reveal for entry in record.reveals),
+        )
+        ephemeral = self.relayer_notes.ephemeral("memo", market, epoch)
+        settled = settle(data, self.reveal_key, self.relayer_notes.address, 8, ephemeral)
+        proven = prove(settled.circuit, *settled.assemble(), self.deployment.chain_id, self.deployment.pool)
+        words = {
+            "market": market,
+            "epoch": epoch,
+            "size": settled.size,
+            "invalid_mask": settled.invalid_mask,
+            "print_commitment": settled.print_commitment,
+            "audit_point": list(settled.audit_point),
+            "audit": list(settled.audit),
+            "treasury_pad": settled.treasury_pad,
+            "leader_cm": settled.leader_cm,
+            "treasury_cm": settled.treasury_cm,
+        }
+        slots = [list(slot) for slot in settled.slots]
+        return self.send("relayer", Call("Market", "settle", (proven.words, proven.digest, words, slots, list(settled.memo))))
+
+
+TERMS = {
+    "lot": 1_000,
+    "min_quantity": 1,
+    "fee_bps": 10,
+    "bond_bps": 500,
+    "jurisdictions": 1 << JURISDICTION,
+    "tier": TIER,
+    "commit_blocks": 60,
+    "freeze_blocks": 3,
+    "reveal_blocks": 20,
+    "settle_blocks": 20,
+    "capacity": 8,
+    "quota": 2,
+    "split_bps": 6_000,
+    "deferral": 10,
+    "max_age": 100_000,
+    "collar_bps": 5_000,
+}
+"""Terms of market 0 but the addresses and the start."""
+
+
+def build_world(rpc_url: str, folder: Path, price: int = 500, **terms) -> World:
+    """Deploy and set up on a fresh anvil; `terms` override those of market 0."""
+    circuit_build.build()
+    contract_build.build()
+    accounts = {role: account(index) for index, role in enumerate(ROLES)}
+    deployment = deploy(
+        rpc_url,
+        accounts["deployer"],
+        *(accounts[role].address for role in ("governor", "guardian", "issuer", "feeder")),
+        Parameters(),
+    )
+    chain = Chain(rpc_url, deployment, confirmations=CONFIRMATIONS, poll_seconds=0.01)
+    pool = deployment.contracts["Pool"]
+    treasury, treasury_notes = EncryptionKey.generate(), from_wallet(accounts["treasury"], chain.chain_id, pool)
+    auditor = EncryptionKey.generate()
+    market = _market(deployment, chain.head() + 40, terms)
+    _govern(chain, accounts, auditor, treasury, treasury_notes, market)
+    notes = from_wallet(accounts["relayer"], chain.chain_id, pool)
+    reveal_key = _bond(chain, accounts, notes)
+    push(chain, accounts["feeder"], accounts["carrier"], price)
+    issuer = Issuer(chain, accounts["issuer"], folder / "book.json")
+    world = World(
+        chain, Ledger(chain), accounts, issuer, auditor, treasury, treasury_notes, reveal_key, notes, market
+    )
+    _admit(world)
+    world.confirm()
+    return world
+
+
+def _market(deployment: Deployment, start: int, terms: dict) -> MarketTerms:
+    places = {
+        "base": deployment.tokens["BTC"].address,
+        "quote": deployment.tokens["USD"].address,
+        "source": deployment.contracts["Source"],
+    }
+    return MarketTerms(**{"start_block": start} | TERMS | places | terms)
+
+
+def _govern(chain, accounts, auditor, treasury, treasury_notes, market) -> None:
+    deployment = chain.deployment
+    calls = [
+        build_set_auditor(deployment, auditor, accounts["auditor"].address).on(chain),
+        build_set_treasury(deployment, treasury, accounts["treasury"].address, treasury_notes.owner).on(chain),
+        chain.contract("Market").functions.open_market(market.words()),
+    ]
+    governance = Governance(chain, accounts["governor"])
+    proposals = governance.propose(*calls)
+    chain.web3.provider.make_request("anvil_mine", [hex(Parameters().governor_delay)])
+    for proposal in proposals:
+        governance.execute(proposal)
+
+
+def _bond(chain, accounts, notes: ShieldedKey) -> EncryptionKey:
+    """One relayer with stake for ten epochs; its reveal key."""
+    relayer, relayers, token = accounts["relayer"], chain.contract("Relayers"), chain.contract("StakeToken")
+    stake, key = 1_000 * STAKE_UNIT, EncryptionKey.generate()
+    chain.send(accounts["deployer"], token.functions.mint(relayer.address, stake))
+    chain.send(relayer, relayers.functions.register(notes.owner))
+    chain.send(relayer, token.functions.approve(relayers.address, stake))
+    chain.send(relayer, relayers.functions.bond(stake))
+    chain.send(relayer, build_register_key(chain.deployment, key, relayer.address).on(chain))
+    return key
+
+
+def _admit(world: World) -> None:
+    chain, deployment = world.chain, world.deployment
+    for index, name in enumerate(TRADERS, start=len(ROLES)):
+        who = account(index)
+        key = from_wallet(who, chain.chain_id, deployment.contracts["Pool"])
+        trader = Trader(name, who, key, Wallet(chain, world.ledger, key, who))
+        expiry = chain.timestamp(chain.head()) + 10**7
+        credential = world.issuer.admit(name, key.owner, who.address, JURISDICTION, TIER, expiry)
+        world.traders[name] = replace(trader, credential=credential)
+        for symbol in ("BTC", "USD"):
+            token = deployment.tokens[symbol]
+            mint = chain.token(token.address).functions.mint(who.address, MILLION * 10**token.decimals)
+            chain.send(world.accounts["deployer"], mint)
+    world.issuer.publish()
