@@ -1,11 +1,11 @@
 pragma circom 2.2.0;
 
 include "lib/clearing.circom";
-include "lib/curve.circom";
 include "lib/note.circom";
 include "lib/order.circom";
 include "lib/poseidon.circom";
 include "lib/range.circom";
+include "lib/settle_ladder.circom";
 include "lib/settle_leader.circom";
 include "lib/settle_slot.circom";
 include "lib/statement.circom";
@@ -17,7 +17,8 @@ include "lib/statement.circom";
 //              ranges: reference and lot in [1, 2^64), basis points at most 10000, count <= n.
 // requires R2  it checks each reveal's oc, E and ciphertext against the epoch's reveal chain, E to
 //              be on the curve, no oc twice, and lays absent slots as zeros.
-// requires R3  reveal, auditor and treasury key were registered with a proof of possession.
+// requires R3  reveal, auditor and treasury key were registered with a proof of possession. (A reveal
+//              key of secret 1 or l - 1 has no witness: its leader cannot settle.)
 // requires R4  an order's commit ranged its quantity, price and lock.
 // ensures  E1  count is in [1, n], and the first `count` slots are present.
 // ensures  E2  the reveal key is rsk * B, with rsk below the subgroup's order.
@@ -92,7 +93,7 @@ template Settle(n) {
     component terms[n];
     for (var k = 0; k < n; k++) {
         opening[k] = OpenReveal();
-        opening[k].reveal_bits <== leader.reveal_bits;
+        opening[k].reveal_signs <== leader.reveal_signs;
         opening[k].present <== present[k];
         opening[k].chain_id <== chain_id;
         opening[k].pool <== pool;
@@ -154,7 +155,7 @@ template Settle(n) {
     signal leader_cm <== NoteCommitment()(quote, leader_fee, leader_owner, leader.blinding);
 
     // E9
-    signal (treasury_shared[2], treasury_gone) <== SharedPoint(250)(leader.audit_bits, treasury_key);
+    signal (treasury_shared[2], treasury_gone) <== LadderPoint()(leader.audit_signs, treasury_key);
     signal (treasury_cm, treasury_padded) <== TreasuryNote()(
         treasury_shared, context, 2, quote, fees - leader_fee, treasury_owner
     );
@@ -167,8 +168,7 @@ template Settle(n) {
     signal print_cm <== Hash(TAG_PRINT(), 3)([printed, clearing.volume, leader.print_salt]);
 
     // E11
-    signal audit_point[2] <== FixedMul(250)(leader.audit_bits);
-    signal (audit_shared[2], audit_gone) <== SharedPoint(250)(leader.audit_bits, auditor_key);
+    signal (audit_shared[2], audit_gone) <== LadderPoint()(leader.audit_signs, auditor_key);
     signal pads[2 + n] <== AuditPads(2 + n)(audit_shared, context);
 
     // E7, E11
@@ -194,7 +194,8 @@ template Settle(n) {
         chain_id, pool, market, epoch, reveal_chain, reference, versions[0], versions[1], versions[2],
         leader.reveal_key[0], leader.reveal_key[1], auditor_key[0], auditor_key[1],
         treasury_key[0], treasury_key[1], treasury_owner, leader_owner, base, quote, lot,
-        fee_bps, split_bps, collar_bps, count, mask, print_cm, audit_point[0], audit_point[1],
+        fee_bps, split_bps, collar_bps, count, mask, print_cm,
+        leader.audit_point[0], leader.audit_point[1],
         printed + 2 ** 64 * clearing.volume + pads[0], leader.print_salt + pads[1],
         treasury_padded, leader_cm, treasury_cm, memo
     ];

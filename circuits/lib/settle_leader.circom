@@ -3,29 +3,42 @@ pragma circom 2.2.0;
 include "circomlib/circuits/bitify.circom";
 include "curve.circom";
 include "poseidon.circom";
+include "settle_ladder.circom";
 
 // What the leader's registered key and the settlement context fix: the leader chooses nothing.
 //
-// ensures  E1  `reveal_bits` are the bits of `rsk`, which is below the subgroup's order.
-// ensures  E2  `reveal_key` is rsk * B.
-// ensures  E3  `audit_bits` are the low 250 bits of the stream's first element.
-// ensures  E4  `print_salt` and `blinding` are its second and fourth element.
+// ensures  E1  `reveal_key` is rsk * B, with `rsk` below the subgroup's order.
+// ensures  E2  `audit_point` is a * B, a being the low 250 bits of the stream's first element.
+// ensures  E3  `reveal_signs` and `audit_signs` are those of rsk and a by LadderSigns.
+// ensures  E4  `print_salt` and `blinding` are the stream's second and fourth element.
 // ensures  E5  `offset_source` is the low 128 bits of its third.
 template LeaderSecrets() {
     signal input rsk;
     signal input context;
-    signal output reveal_bits[251];
     signal output reveal_key[2];
-    signal output audit_bits[250];
+    signal output audit_point[2];
+    signal output reveal_signs[251];
+    signal output audit_signs[251];
     signal output print_salt;
     signal output offset_source;
     signal output blinding;
 
-    reveal_bits <== ScalarBits()(rsk);                                      // E1
-    reveal_key <== FixedMul(251)(reveal_bits);                              // E2
-
     signal stream[4] <== Squeeze(TAG_LEADER(), 2, 4, 4)([rsk, context]);
-    audit_bits <== Low250()(stream[0]);                                     // E3
+
+    // E1
+    signal reveal_bits[251] <== ScalarBits()(rsk);
+    reveal_key <== FixedMul(251)(reveal_bits);
+
+    // E2
+    signal audit_bits[250] <== Low250()(stream[0]);
+    audit_point <== FixedMul(250)(audit_bits);
+
+    // E3
+    var a = 0;
+    for (var i = 0; i < 250; i++) a += audit_bits[i] * 2 ** i;
+    reveal_signs <== LadderSigns()(rsk);
+    audit_signs <== LadderSigns()(a);
+
     print_salt <== stream[1];                                               // E4
     blinding <== stream[3];                                                 // E4
 

@@ -1,11 +1,11 @@
 pragma circom 2.2.0;
 
 include "circomlib/circuits/comparators.circom";
-include "curve.circom";
 include "note.circom";
 include "order.circom";
 include "poseidon.circom";
 include "range.circom";
+include "settle_ladder.circom";
 
 // Which slots hold a reveal: the first `count`.
 //
@@ -29,7 +29,7 @@ template Present(n) {
 // Decrypts one reveal and decides whether it opens its own commitment. Everything follows from
 // the leader's key and the words on chain; there is no other input to choose.
 //
-// requires R1  `reveal_bits` are those of a scalar below the subgroup's order.
+// requires R1  `reveal_signs` are those of the leader's secret key by LadderSigns.
 // requires R2  `point` is on the curve, or is (0, 0) in an absent slot.
 // ensures  E1  `seed` is H_seed(shared point, chain id, pool, market, epoch, oc).
 // ensures  E2  `valid` is 1 exactly if the slot is present, the point does not vanish, and the
@@ -37,7 +37,7 @@ template Present(n) {
 // ensures  E3  `terms` are the decrypted terms where valid, else 0.
 // ensures  E4  `owner` and `salt` are the decrypted ones, any words at all where not valid.
 template OpenReveal() {
-    signal input reveal_bits[251];
+    signal input reveal_signs[251];
     signal input present;
     signal input chain_id;
     signal input pool;
@@ -53,8 +53,8 @@ template OpenReveal() {
     signal output salt;
 
     // E1
-    component shared = SharedPoint(251);
-    shared.bits <== reveal_bits;
+    component shared = LadderPoint();
+    shared.signs <== reveal_signs;
     shared.point <== point;
     seed <== Hash(TAG_SEED(), 7)([shared.out[0], shared.out[1], chain_id, pool, market, epoch, oc]);
 
