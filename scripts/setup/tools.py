@@ -61,18 +61,11 @@ TOOLS = (
         "apt-get install python3.11-venv, or Python 3.11 from python.org",
     ),
     Tool(
-        "Node.js 20 or newer",
-        lambda: _at_least(["node", "--version"], (20,)),
-        ("nodejs",),
+        "Node.js 20 or newer, with npm",
+        lambda: _at_least(["node", "--version"], (20,)) and _at_least(["npm", "--version"], (9,)),
+        ("nodejs", "npm"),
         (20,),
         "unpack the Linux archive of nodejs.org/en/download into /usr/local",
-    ),
-    Tool(
-        "npm 9 or newer",
-        lambda: _at_least(["npm", "--version"], (9,)),
-        ("npm",),
-        (9,),
-        "it comes with the archive of Node.js; with Debian's nodejs, apt-get install npm",
     ),
     Tool(
         "Go 1.23 or newer",
