@@ -5,7 +5,7 @@ VENV := $(CURDIR)/build/venv/bin
 # demo: ORDERS=path.csv trades that file, SERVE=1 leaves the network running at the end.
 export ORDERS SERVE
 
-.PHONY: setup demo test figures clean
+.PHONY: setup demo test figures lock clean
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: as root, apt-get install python3.11 python3.11-venv" >&2; exit 1; }
@@ -21,6 +21,11 @@ test: setup
 
 figures: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.figures
+
+# After a change to pyproject.toml's dependencies.
+lock:
+	$(VENV)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --python-version 3.11 --quiet -o requirements.txt
 
 clean:
 	@if [ -x $(VENV)/python ] && [ -f build/network/network.json ]; then $(VENV)/python -m scripts.network stop; fi

@@ -55,7 +55,7 @@ def _locked(package: str) -> str:
         elif taken:
             break
     if not taken:
-        raise SetupError(f"{REQUIREMENTS} does not pin {package}; lock it again as CONTRIBUTING says")
+        raise SetupError(f"{REQUIREMENTS} does not pin {package}; restore the file from the repository")
     return "\n".join(taken) + "\n"
 
 
