@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -63,9 +62,17 @@ class Session:
         return ledger
 
 
+_sessions: list[Session] = []
+
+
+def begin(rpc: str, deployment_file: Path) -> None:
+    """Start the session of one command; a process runs one after the other."""
+    _sessions[:] = [Session(rpc, deployment_file)]
+
+
 def session() -> Session:
     """The session of the command that runs."""
-    return click.get_current_context().find_root().obj
+    return _sessions[0]
 
 
 def account(path: Path | None) -> LocalAccount:

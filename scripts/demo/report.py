@@ -43,6 +43,8 @@ class EpochFigures:
 
 @dataclass
 class OrderCounts:
+    """Orders of the epochs that settled: the file's, and the two that misbehave."""
+
     file: str = ""
     rows: int = 0
     committed: int = 0

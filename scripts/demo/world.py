@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from offchain.advance import APPEND_DELAY, advance
 from offchain.chain import Chain, Receipt
 from offchain.keys import EncryptionKey, ShieldedKey
 from offchain.ledger import Ledger
@@ -59,10 +60,11 @@ class World:
     institutions: dict[str, Institution]
     auditor: EncryptionKey
     treasury: EncryptionKey
-    treasury_notes: EncryptionKey
+    treasury_notes: ShieldedKey | None = None
     chain: Chain | None = None
     ledger: Ledger | None = None
     leaders: dict[str, Leader] = field(default_factory=dict)
+    leader_notes: dict[str, ShieldedKey] = field(default_factory=dict)
     market: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,14 +80,21 @@ class World:
         """The six institutions that the issuer admits for good."""
         return [self.institutions[name] for name in INSTITUTIONS]
 
-    def settled_head(self) -> int:
-        """The deepest block that a client acts on."""
-        return self.chain.head() - self.chain.confirmations
-
     def sync(self) -> None:
         """Bring the ledger to everything that happened up to now, once it is deep enough."""
         self.chain.wait_for(self.chain.head() + self.chain.confirmations)
         self.ledger.sync()
+
+    def advance_tree(self) -> None:
+        """Move what was appended up to now into the tree, so that it can be spent: anyone may."""
+        self.sync()
+        chunk = self.ledger.next_chunk
+        if not self.ledger.chunk_leaves(chunk):
+            return
+        self.chain.wait_for(self.ledger.leaf_blocks[chunk] + APPEND_DELAY)
+        self.sent("advance", advance(self.chain, self.ledger, self.accounts["carrier"]))
+        self.say.line(f"note tree advanced to chunk {self.chain.call(self.chain.contract('Pool').functions.next_chunk())}")
+        self.sync()
 
 
 def new_world(folder: Path, validators: int, say: Narrator) -> World:
@@ -99,7 +108,6 @@ def new_world(folder: Path, validators: int, say: Narrator) -> World:
         institutions={name: Institution(name, Account.create()) for name in traders},
         auditor=EncryptionKey.generate(),
         treasury=EncryptionKey.generate(),
-        treasury_notes=EncryptionKey.generate(),
     )
 
 

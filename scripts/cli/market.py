@@ -1,0 +1,145 @@
+"""`shadowpool market`: what anyone sees and may do, and what governor and feeder do."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from offchain import keystore
+from offchain.advance import advance as advance_chunks
+from offchain.feeder import push
+from offchain.governance import Governance
+from offchain.records import EpochRecord, EpochState, MarketTerms
+from scripts.cli.common import (
+    AccountFile,
+    AsJson,
+    CommandError,
+    MarketId,
+    account,
+    receipt_row,
+    session,
+    show,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Markets and epochs as the public sees them; governor and feeder.")
+Epoch = Annotated[int, typer.Argument(help="The epoch's number.")]
+
+
+@app.command("list")
+def list_markets(as_json: AsJson = False) -> None:
+    """Every market's terms."""
+    here = session()
+    rows = [{"market": str(number)} | asdict(terms) for number, terms in here.ledger.markets.items()]
+    if not as_json:
+        names = {token.address: symbol for symbol, token in here.deployment.tokens.items()}
+        rows = [
+            {
+                "market": row["market"],
+                "pair": f"{names.get(row['base'], row['base'])}/{names.get(row['quote'], row['quote'])}",
+                "lot": row["lot"],
+                "fee bps": row["fee_bps"],
+                "bond bps": row["bond_bps"],
+                "start block": row["start_block"],
+                "windows": "+".join(str(row[f"{name}_blocks"]) for name in ("commit", "freeze", "reveal", "settle")),
+                "deferral": row["deferral"],
+            }
+            for row in rows
+        ]
+    show(rows, as_json)
+
+
+def public_facts(record: EpochRecord, state: EpochState) -> dict:
+    """What an epoch shows to everyone."""
+    settled = record.settlement
+    return {
+        "market": record.market,
+        "epoch": record.epoch,
+        "state": state.name.lower(),
+        "leader": record.leader,
+        "committed": len(record.orders),
+        "revealed": len(record.reveals),
+        "invalid": settled.invalid_mask.bit_count() if settled else None,
+        "price": str(record.printed[0]) if record.printed else None,
+        "volume": str(record.printed[1]) if record.printed else None,
+    }
+
+
+@app.command()
+def epochs(market: MarketId = 0, as_json: AsJson = False) -> None:
+    """Every epoch that took a commit: what the public sees of it."""
+    here = session()
+    state = here.chain.contract("Market").functions.state
+    rows = [
+        public_facts(record, EpochState(here.chain.call(state(*key))))
+        for key, record in sorted(here.ledger.epochs.items())
+        if record.market == market
+    ]
+    show(rows, as_json)
+
+
+@app.command()
+def now(market: MarketId = 0, as_json: AsJson = False) -> None:
+    """The epoch whose commit window is open, and the blocks of its windows."""
+    here = session()
+    if market not in here.ledger.markets:
+        raise CommandError(f"no market {market}; `shadowpool market list` shows them")
+    head, terms = here.chain.head(), here.ledger.markets[market]
+    epoch = terms.epoch_at(head)
+    show({"block": head, "market": market, "epoch": epoch} | asdict(terms.windows(epoch)), as_json)
+
+
+@app.command("open")
+def open_market(
+    terms: Annotated[Path, typer.Argument(help="JSON with the market's terms by name.")],
+    account_file: AccountFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open a market through the timelock: propose, wait the delay, execute. For the governor."""
+    here, governor = session(), account(account_file)
+    try:
+        given = json.loads(terms.read_text())
+        asked = MarketTerms(**given)
+    except (TypeError, ValueError) as error:
+        names = ", ".join(field.name for field in fields(MarketTerms))
+        raise CommandError(f"{terms} does not hold a market's terms ({names}): {error}") from None
+    call = here.chain.contract("Market").functions.open_market(asdict(asked))
+    show([receipt_row(receipt) for receipt in Governance(here.chain, governor).enact([call])], as_json)
+
+
+@app.command()
+def feed(
+    price: Annotated[int, typer.Argument(help="Quote units a lot.")],
+    feeder: Annotated[Path, typer.Option(help="Keystore of the feeder's key.")],
+    account_file: AccountFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign a reference price as the feeder and store it."""
+    here = session()
+    signer = keystore.account(feeder, keystore.password())
+    carrier = account(account_file) if account_file else signer
+    show(receipt_row(push(here.chain, signer, carrier, price)), as_json)
+
+
+@app.command()
+def advance(account_file: AccountFile = None, as_json: AsJson = False) -> None:
+    """Advance the note tree by every chunk that may be."""
+    here = session()
+    show([receipt_row(r) for r in advance_chunks(here.chain, here.ledger, account(account_file))], as_json)
+
+
+@app.command()
+def fail(epoch: Epoch, market: MarketId = 0, account_file: AccountFile = None, as_json: AsJson = False) -> None:
+    """Fail an epoch whose leader did not settle in time, for the bounty."""
+    here = session()
+    call = here.chain.contract("Market").functions.fail(market, epoch)
+    show(receipt_row(here.chain.send(account(account_file), call)), as_json)
+
+
+@app.command()
+def release(epoch: Epoch, market: MarketId = 0, account_file: AccountFile = None, as_json: AsJson = False) -> None:
+    """Free the stake reserved for an epoch that ended empty or void."""
+    here = session()
+    call = here.chain.contract("Market").functions.release(market, epoch)
+    show(receipt_row(here.chain.send(account(account_file), call)), as_json)

@@ -1,0 +1,32 @@
+"""`python -m scripts.demo`: what `make demo` runs after set-up."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.demo.run import FOLDER, Terminated, run
+from scripts.orders import DEFAULT_FILE, BadOrders
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    orders: Annotated[Path, typer.Option(help="The order file.")] = DEFAULT_FILE,
+    validators: Annotated[int, typer.Option(help="1 or 5.")] = 5,
+    report: Annotated[Path, typer.Option(help="Where to write the report.")] = FOLDER / "report.json",
+) -> None:
+    """A private trade, end to end, on a proof-of-authority network on this machine."""
+    try:
+        run(orders, validators, report)
+    except BadOrders as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except (KeyboardInterrupt, Terminated):
+        typer.echo("interrupted; the network is stopped", err=True)
+        raise typer.Exit(130) from None
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m scripts.demo")

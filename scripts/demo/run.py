@@ -1,0 +1,113 @@
+"""The whole demonstration on a network of its own, from nothing to a checked report."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from offchain.paths import BUILD
+from scripts import network
+from scripts.demo import conservation, steps_after, steps_fail, steps_open, steps_settle, steps_trade, views
+from scripts.demo.narration import Narrator
+from scripts.demo.report import Report
+from scripts.demo.terms import reference_price
+from scripts.demo.world import World, new_world
+from scripts.figures import circuit_sizes
+from scripts.orders import OrderRow, batches
+from scripts.orders import read as read_orders
+
+FOLDER = BUILD / "demo"
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM): leave as on Ctrl-C."""
+
+
+@contextmanager
+def started_network(folder: Path, world: World, validators: int) -> Iterator[str]:
+    """A fresh network in `folder`; its RPC address. It ends with the block, however that ends."""
+    if folder.exists():
+        network.wipe(folder) if (folder / "network.json").exists() else shutil.rmtree(folder)
+    paying = [*world.accounts.values(), *(who.account for who in world.institutions.values())]
+    plan = network.Plan(
+        validators=validators,
+        port_base=network.free_port_base(),
+        funded=tuple(sorted(account.address for account in paying)),
+    )
+    with world.report.timed("start network", f"{validators} validators"):
+        running = network.start(folder, plan, say=world.say.line)
+    with running:
+        yield running.http
+
+
+def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, say: Narrator | None = None) -> World:
+    """Run the demonstration and write its report to `out`, also where it fails.
+
+    Raises BadOrders before anything starts; DemoError or a component's own error where
+    something is not as promised.
+    """
+    rows = read_orders(orders)
+    say = say or Narrator()
+    shutil.rmtree(folder / "world", ignore_errors=True)
+    (folder / "world").mkdir(parents=True)
+    out.unlink(missing_ok=True)
+    world = new_world(folder / "world", validators, say)
+    world.report.orders.file, world.report.orders.rows = str(orders), len(rows)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with started_network(folder / "network", world, validators) as rpc:
+            play(world, rpc, rows)
+    finally:
+        say.console.print(world.report.table())
+        world.report.write(out)
+    return world
+
+
+def play(world: World, rpc: str, rows: list[OrderRow]) -> None:
+    """The eight steps of the demonstration, then the check of every token."""
+    say, first, *later = world.say, *batches(rows)
+    world.report.circuits = circuit_sizes()
+
+    say.step(1, "The governor opens a market; relayers bond; the auditor registers its key")
+    steps_open.deploy_contracts(world, rpc)
+    steps_open.govern(world)
+    steps_open.bond_relayers(world)
+    steps_open.observe(world, reference_price(rows))
+
+    say.step(2, "The issuer admits six institutions")
+    steps_open.admit(world)
+
+    say.step(3, "They deposit, and commit sealed orders")
+    silent = steps_fail.rows()
+    steps_trade.deposit_all(world, rows + silent)
+    steps_trade.refuse_deposit(world)
+    world.advance_tree()
+    batch = steps_trade.commit_batch(world, first, misbehaving=True)
+    steps_trade.refuse_commits(world, batch)
+
+    say.step(4, "The window closes; orders are revealed to the leader, encrypted")
+    steps_trade.reveal_batch(world, batch)
+
+    say.step(5, "The leader clears, proves and settles; anyone advances the tree")
+    steps_settle.settle(world, batch)
+    world.advance_tree()
+
+    say.step(6, "Everyone reads the outcome from the chain with its own key")
+    steps_after.outcome(world, batch)
+    steps_after.print_epoch(world, batch)
+    for number, more in enumerate(later, start=2):
+        say.line(f"batch {number} of the order file")
+        steps_settle.whole_epoch(world, more)
+
+    say.step(7, "A leader stays silent: slashed, and every order comes back whole")
+    steps_fail.silent_epoch(world, silent)
+
+    say.step(8, "Three views of the same epoch")
+    views.side_by_side(world, batch)
+
+    conservation.check(world)
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
