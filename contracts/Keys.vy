@@ -124,6 +124,23 @@ def treasury(version: uint256) -> (address, uint256, uint256, uint256):
 
 @external
 @view
+def points(auditor_version: uint256, treasury_version: uint256) -> uint256[5]:
+    """
+    @notice What statements take of two versions: the auditor's key (x, y), the treasury's
+            key (x, y), the treasury's note owner; zeros for version 0.
+    """
+    words: uint256[5] = empty(uint256[5])
+    if auditor_version > 0:
+        words[0] = self.auditors[auditor_version].x
+        words[1] = self.auditors[auditor_version].y
+    words[2] = self.treasuries[treasury_version].x
+    words[3] = self.treasuries[treasury_version].y
+    words[4] = self.treasuries[treasury_version].owner
+    return words
+
+
+@external
+@view
 def treasury_account() -> address:
     """
     @notice The current treasury's account, zero if none was set.

@@ -24,6 +24,7 @@ MASK64: constant(uint256) = 2**64 - 1
 MASK160: constant(uint256) = 2**160 - 1
 
 MAX_SLOTS: constant(uint256) = 64
+HEAD_WORDS: constant(uint256) = 34
 SLOT_WORDS: constant(uint256) = 11
 MAX_FEE_BPS: constant(uint256) = 1000
 MAX_BPS: constant(uint256) = 10000
@@ -115,9 +116,9 @@ struct Epoch:
 struct Record:
     parties: uint256  # leader, then versions of reveal, auditor, treasury key (32 bits each)
     status: uint256
-    commit_chain: bytes32
+    # The commit chain; once settled, when nothing can be revealed, the print commitment.
+    chain_or_print: bytes32
     reveal_chain: bytes32
-    print_commitment: uint256
     print: uint256  # price + 2^64 volume
 
 struct Commit:
@@ -155,6 +156,11 @@ struct Settlement:
     treasury_pad: uint256
     leader_cm: uint256
     treasury_cm: uint256
+
+# A settlement's whole statement, at the largest size.
+struct Words:
+    head: uint256[HEAD_WORDS]
+    slots: uint256[SLOT_WORDS][MAX_SLOTS]
 
 struct Reclaim:
     market: uint256
@@ -259,7 +265,6 @@ COMMIT_CIRCUIT: immutable(bytes32)
 RECLAIM_CIRCUIT: immutable(bytes32)
 PRINT_CIRCUIT: immutable(bytes32)
 settle_verifier: public(HashMap[uint256, address])
-settle_circuit: HashMap[uint256, bytes32]
 max_size: public(uint256)
 
 market_count: public(uint256)
@@ -311,7 +316,6 @@ def __init__(
         assert size > self.max_size and size <= MAX_SLOTS, "market: settle sizes"
         self.max_size = size
         self.settle_verifier[size] = settle_keys[at]
-        self.settle_circuit[size] = staticcall IVerifier(settle_keys[at]).circuit_id()
         at += 1
 
 
@@ -378,8 +382,8 @@ def commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8]):
         status = IS_OPEN
         self._open_epoch(c.market, c.epoch, w.open)
     self.records[key].status = status + 1
-    self.records[key].commit_chain = keccak256(
-        abi_encode(self.records[key].commit_chain, c.oc, c.rk)
+    self.records[key].chain_or_print = keccak256(
+        abi_encode(self.records[key].chain_or_print, c.oc, c.rk)
     )
     self.order_record[c.quota_nullifier] = self._order(c.oc, c.rk, c.market, c.epoch, 0)
     extcall IPool(pool).spend(c.tree0, c.root0, c.tree1, c.root1, c.nf0, c.nf1)
@@ -414,7 +418,7 @@ def reveal(r: Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
     status: uint256 = self._fixed(r.market, r.epoch, self.records[key].status, w)
     assert status & IS_VOID == 0, "market: epoch void"
 
-    frozen: bytes32 = self.records[key].commit_chain
+    frozen: bytes32 = self.records[key].chain_or_print
     version: uint256 = (self.records[key].parties >> 160) & MASK32
     signed: bytes32 = keccak256(
         abi_encode(
@@ -467,12 +471,17 @@ def settle(
     assert convert(msg.sender, uint256) == parties & MASK160, "market: not the leader"
     assert (status >> SETTLED_BLOCK) & MASK64 == 0, "market: already settled"
     assert count > 0 and count == (status >> 16) & MASK16, "market: wrong number of reveals"
-    assert count <= s.size and s.size <= MAX_SLOTS, "market: batch above size"
     assert s.invalid_mask < 1 << count, "market: mask out of range"
+    verifier: address = self.settle_verifier[s.size]
+    assert verifier != empty(address) and count <= s.size, "market: no such size"
 
-    link: bytes32 = self.records[key].commit_chain
     leaves: DynArray[uint256, 130] = []
     receipts: DynArray[uint256[2], MAX_SLOTS] = []
+    # Absent slots stay zero. Laid out and hashed in this one frame: memory costs more than the loops.
+    d: Words = empty(Words)
+    d.head = self._settle_head(s, parties, status, self.records[key].reveal_chain, memo)
+    link: bytes32 = self.records[key].chain_or_print
+    place: uint256 = 0
     for slot: uint256[SLOT_WORDS] in slots:
         link = keccak256(
             abi_encode(link, slot[0], slot[1], slot[2], slot[3], slot[4], slot[5], slot[6])
@@ -480,13 +489,27 @@ def settle(
         leaves.append(slot[7])
         leaves.append(slot[8])
         receipts.append([slot[9], slot[10]])
+        d.slots[place] = slot
+        place += 1
     leaves.append(s.leader_cm)
     leaves.append(s.treasury_cm)
     assert link == self.records[key].reveal_chain, "market: other reveals"
-    self._check_settle(proof, digest, s, self._settle_head(s, parties, status, link, memo), slots)
+
+    hashed: bytes32 = keccak256(slice(abi_encode(d), 0, 32 * (HEAD_WORDS + SLOT_WORDS * s.size)))
+    circuit: bytes32 = staticcall IVerifier(verifier).circuit_id()
+    challenge: uint256 = statement._challenge(pool, circuit, digest, hashed)
+    evaluation: uint256 = 0
+    for word: uint256 in d.head:
+        assert word < R, "statement: word not below r"
+        evaluation = unsafe_add(uint256_mulmod(evaluation, challenge, R), word)
+    for i: uint256 in range(s.size, bound=MAX_SLOTS):
+        for word: uint256 in d.slots[i]:
+            assert word < R, "statement: word not below r"
+            evaluation = unsafe_add(uint256_mulmod(evaluation, challenge, R), word)
+    statement._require(verifier, proof, digest, challenge, evaluation)
 
     self.records[key].status = status | (block.number << SETTLED_BLOCK) | (s.invalid_mask << INVALID)
-    self.records[key].print_commitment = s.print_commitment
+    self.records[key].chain_or_print = convert(s.print_commitment, bytes32)
     extcall IRelayers(relayers).release(msg.sender)
     position: uint256 = extcall IPool(pool).append(leaves)
     log Settled(
@@ -526,8 +549,8 @@ def reclaim(proof: uint256[8], digest: uint256, c: Reclaim, memo: uint256[8]):
     forfeit: uint256 = 0
     if state == COMMIT:
         status -= 1
-        self.records[key].commit_chain = keccak256(
-            abi_encode(self.records[key].commit_chain, c.oc, empty(bytes32))
+        self.records[key].chain_or_print = keccak256(
+            abi_encode(self.records[key].chain_or_print, c.oc, empty(bytes32))
         )
     elif state == EMPTY:
         forfeit = 1
@@ -612,7 +635,7 @@ def print_epoch(
     assert block.number >= settled_block + deferral, "market: print deferred"
     assert status & IS_PRINTED == 0, "market: already printed"
     assert price < WORD and volume < 2**128, "market: print out of range"
-    commitment: uint256 = self.records[key].print_commitment
+    commitment: uint256 = convert(self.records[key].chain_or_print, uint256)
     statement._require_three(pool, print_verifier, PRINT_CIRCUIT, proof, digest, [commitment, price, volume])
     self.records[key].status = status | IS_PRINTED
     self.records[key].print = price | (volume << 64)
@@ -691,9 +714,11 @@ def state(market: uint256, epoch: uint256) -> uint256:
 @view
 def epochs(market: uint256, epoch: uint256) -> Epoch:
     """
-    @return What is stored of an epoch; zeros before its first commit.
+    @return What is stored of an epoch; zeros before its first commit. The commit chain is kept
+            until the settlement, the print commitment from then on.
     """
     record: Record = self.records[self._key(market, epoch)]
+    settled: bool = (record.status >> SETTLED_BLOCK) & MASK64 != 0
     leader: address = self._address(record.parties)
     version: uint256 = (record.parties >> 160) & MASK32
     owner: uint256 = 0
@@ -708,7 +733,7 @@ def epochs(market: uint256, epoch: uint256) -> Epoch:
         treasury_version=record.parties >> 224,
         live=record.status & MASK16,
         reveals=(record.status >> 16) & MASK16,
-        commit_chain=record.commit_chain,
+        commit_chain=empty(bytes32) if settled else record.chain_or_print,
         reveal_chain=record.reveal_chain,
         reference=(record.status >> REFERENCE) & MASK64,
         fixed=self._is_fixed(record.status),
@@ -717,7 +742,7 @@ def epochs(market: uint256, epoch: uint256) -> Epoch:
         released=record.status & IS_RELEASED != 0,
         settled_block=(record.status >> SETTLED_BLOCK) & MASK64,
         invalid_mask=(record.status >> INVALID) & MASK64,
-        print_commitment=record.print_commitment,
+        print_commitment=convert(record.chain_or_print, uint256) if settled else 0,
         printed=record.status & IS_PRINTED != 0,
         price=record.print & MASK64,
         volume=record.print >> 64,
@@ -905,11 +930,8 @@ def _check_commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8
 def _check_reclaim(proof: uint256[8], digest: uint256, c: Reclaim, forfeit: uint256, memo: uint256[8]):
     t0: uint256 = self.packed_terms[c.market][0]
     t1: uint256 = self.packed_terms[c.market][1]
-    account: address = empty(address)
-    owner: uint256 = 0
-    x: uint256 = 0
-    y: uint256 = 0
-    account, owner, x, y = staticcall IKeys(keys).treasury(self.records[self._key(c.market, c.epoch)].parties >> 224)
+    parties: uint256 = self.records[self._key(c.market, c.epoch)].parties
+    p: uint256[5] = staticcall IKeys(keys).points(0, parties >> 224)
     d: uint256[18] = [
         c.oc,
         c.market,
@@ -922,9 +944,9 @@ def _check_reclaim(proof: uint256[8], digest: uint256, c: Reclaim, forfeit: uint
         forfeit,
         c.refund_cm,
         c.treasury_cm,
-        owner,
-        x,
-        y,
+        p[4],
+        p[2],
+        p[3],
         c.point[0],
         c.point[1],
         c.treasury_pad,
@@ -942,7 +964,7 @@ def _check_reclaim(proof: uint256[8], digest: uint256, c: Reclaim, forfeit: uint
 @view
 def _settle_head(
     s: Settlement, parties: uint256, status: uint256, reveal_chain: bytes32, memo: uint256[8]
-) -> uint256[34]:
+) -> uint256[HEAD_WORDS]:
     """
     @notice The words of a settlement's statement that come before its slots.
     """
@@ -954,11 +976,7 @@ def _settle_head(
     treasury_version: uint256 = parties >> 224
     leader: uint256[3] = empty(uint256[3])
     leader[0], leader[1], leader[2] = staticcall IRelayers(relayers).leader_words(self._address(parties), reveal_version)
-    account: address = empty(address)
-    auditor: uint256[2] = empty(uint256[2])
-    account, auditor[0], auditor[1] = staticcall IKeys(keys).auditor(auditor_version)
-    treasury: uint256[3] = empty(uint256[3])
-    account, treasury[0], treasury[1], treasury[2] = staticcall IKeys(keys).treasury(treasury_version)
+    p: uint256[5] = staticcall IKeys(keys).points(auditor_version, treasury_version)
     return [
         chain.id,
         convert(pool, uint256),
@@ -971,11 +989,11 @@ def _settle_head(
         treasury_version,
         leader[1],
         leader[2],
-        auditor[0],
-        auditor[1],
-        treasury[1],
-        treasury[2],
-        treasury[0],
+        p[0],
+        p[1],
+        p[2],
+        p[3],
+        p[4],
         leader[0],
         t0 & MASK160,
         t1 & MASK160,
@@ -996,30 +1014,3 @@ def _settle_head(
         convert(keccak256(abi_encode(memo)), uint256) % R,
     ]
 
-
-@internal
-@view
-def _check_settle(
-    proof: uint256[8],
-    digest: uint256,
-    s: Settlement,
-    head: uint256[34],
-    slots: DynArray[uint256[SLOT_WORDS], MAX_SLOTS],
-):
-    verifier: address = self.settle_verifier[s.size]
-    assert verifier != empty(address), "market: no such size"
-    d: DynArray[uint256, 34 + SLOT_WORDS * MAX_SLOTS] = []
-    for word: uint256 in head:
-        d.append(word)
-    for slot: uint256[SLOT_WORDS] in slots:
-        for word: uint256 in slot:
-            d.append(word)
-    for _: uint256 in range(SLOT_WORDS * (s.size - len(slots)), bound=SLOT_WORDS * MAX_SLOTS):
-        d.append(0)
-    words: bytes32 = keccak256(slice(abi_encode(d), 64, 32 * len(d)))
-    challenge: uint256 = statement._challenge(pool, self.settle_circuit[s.size], digest, words)
-    evaluation: uint256 = 0
-    for word: uint256 in d:
-        assert word < R, "statement: word not below r"
-        evaluation = unsafe_add(uint256_mulmod(evaluation, challenge, R), word)
-    statement._require(verifier, proof, digest, challenge, evaluation)

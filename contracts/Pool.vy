@@ -228,7 +228,7 @@ def advance(proof: uint256[8], digest: uint256, new_root: uint256, leaves: DynAr
     at: uint256 = 3
     for leaf: uint256 in leaves:
         d[at] = leaf
-        at += 1
+        at = unsafe_add(at, 1)
         link = keccak256(abi_encode(link, leaf))
     assert link == self.chunk_chain[chunk], "pool: other leaves"
     challenge: uint256 = statement._challenge(self, ADVANCE, digest, keccak256(abi_encode(d)))

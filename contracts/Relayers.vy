@@ -283,7 +283,8 @@ def slash(leader: address, caller: address) -> (uint256, uint256):
 def leader_at(epoch: uint256, open_block: uint256) -> address:
     """
     @notice The leader of an epoch whose window opens at a block, zero if nobody had weight.
-            Final once the snapshot, `snapshot_lag` blocks earlier, is past.
+            Final once the snapshot, `snapshot_lag` blocks earlier, is past, unless a seat with
+            nothing at stake changes hands.
     """
     return self._leader_at(epoch, open_block)
 
