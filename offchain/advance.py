@@ -1,12 +1,13 @@
 """Moving appended leaves into the tree of notes: anyone may, relayers do so routinely."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from offchain.calls import build_advance
-from offchain.chain import Chain, Receipt
+from offchain.chain import Chain, Receipt, Reverted
 from offchain.claims import Advance
 from offchain.ledger import Ledger
-from offchain.merkle import CHUNK
+from offchain.merkle import CHUNK, ChunkTree
 from offchain.streams import keccak_words
 
 APPEND_DELAY = 16
@@ -20,20 +21,33 @@ def advance(chain: Chain, ledger: Ledger, account) -> list[Receipt]:
 
     An open chunk to which leaves came after the ledger's block waits for the ledger.
     """
-    ledger.sync()
     receipts: list[Receipt] = []
-    chunk, tree = ledger.next_chunk, None
-    while _ready(chain, ledger, chunk):
-        leaves = ledger.chunk_leaves(chunk)
-        number, index = chunk >> CHUNK_INDEX_BITS, chunk & ((1 << CHUNK_INDEX_BITS) - 1)
-        if tree is None or index == 0:
-            tree = ledger.tree(number).fork()
-        old, new, siblings = tree.insert_chunk(index, leaves)
-        call = build_advance(chain.deployment, Advance(index, leaves, old, new, siblings))
-        receipt = chain.send(account, call.on(chain))
+    for chunk, claim in _claims(chain, ledger):
+        call = build_advance(chain.deployment, claim)
+        try:
+            receipt = chain.send(account, call.on(chain))
+        except Reverted:
+            if chain.call(chain.contract("Pool").functions.next_chunk()) == chunk:
+                raise
+            break       # somebody else advanced it first
         receipts.append(replace(receipt, proof_seconds=call.proof_seconds))
-        chunk += 1
     return receipts
+
+
+def _claims(chain: Chain, ledger: Ledger) -> Iterator[tuple[int, Advance]]:
+    """(chunk, what is proven of it), each as soon as the one before it is in the tree."""
+    with ledger.lock:
+        ledger.sync()
+        chunk = ledger.next_chunk
+        tree = ledger.tree(chunk >> CHUNK_INDEX_BITS).fork()
+    while _ready(chain, ledger, chunk):
+        index = chunk & ((1 << CHUNK_INDEX_BITS) - 1)
+        if index == 0:
+            tree = ChunkTree()
+        leaves = ledger.chunk_leaves(chunk)
+        old, new, siblings = tree.insert_chunk(index, leaves)
+        yield chunk, Advance(index, leaves, old, new, siblings)
+        chunk += 1
 
 
 def _ready(chain: Chain, ledger: Ledger, chunk: int) -> bool:

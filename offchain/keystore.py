@@ -70,17 +70,16 @@ def load(path: Path, kind: Kind, password: str) -> int:
     A v3 file that another tool made, which names no kind, is an EVM account.
     """
     try:
-        document = json.loads(path.read_text())
-        found = document.pop("shadowpool", Kind.ACCOUNT)
+        document = dict(json.loads(path.read_text()))
     except FileNotFoundError:
         raise KeystoreError(f"no keystore at {path}") from None
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError):
         raise KeystoreError(f"{path} is not a keystore file") from None
-    if found != kind:
+    if (found := document.pop("shadowpool", Kind.ACCOUNT)) != kind:
         raise KeystoreError(f"{path} holds a key of kind {found!r}; one of kind {str(kind)!r} is needed")
     try:
         return int.from_bytes(Account.decrypt(document, password), "big")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, NotImplementedError):
         raise KeystoreError(f"{path} does not open: wrong password, or the file is damaged") from None
 
 

@@ -137,6 +137,10 @@ class Wallet:
         pairs = zip(usable[::2], usable[1::2])
         return [self._send(self.build_transact(asset, list(pair), []), carrier) for pair in pairs]
 
+    def name_successor(self, address: str) -> Receipt:
+        """Let another EVM address be paid in the stead of `account`, should that one be lost."""
+        return self.chain.send(self.account, self.chain.contract("Credentials").functions.name_successor(address))
+
     def build_transact(
         self,
         asset: int,

@@ -171,6 +171,7 @@ class World:
         treasury = ledger.treasuries[record.treasury_version]
         data = EpochData(
             context=ledger.context(market, epoch),
+            commit_chain=record.commit_chain,
             market=SettledTerms(
                 rules.base, rules.quote, terms.lot, terms.fee_bps, terms.split_bps, terms.collar_bps
             ),
