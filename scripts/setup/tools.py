@@ -81,6 +81,13 @@ TOOLS = (
         (4,),
         "apt-get install gcc libc6-dev",
     ),
+    Tool(
+        "Spin 6.5 or newer, for the model's tests",
+        lambda: _at_least(["spin", "-V"], (6, 5)),
+        ("spin",),
+        (6, 5),
+        "apt-get install spin",
+    ),
 )
 
 
