@@ -17,20 +17,23 @@ from offchain.issuer import IssuerError
 from offchain.keystore import KeystoreError
 from offchain.ledger import Diverged
 from offchain.prover import ProverError
-from scripts.cli import auditor, issuer, market, order, relayer, wallet
+from offchain.snarkjs import SnarkjsError
+from offchain.transcript import CeremonyError
+from scripts.cli import auditor, ceremony, issuer, market, order, relayer, wallet
 from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, CommandError, begin
 from scripts.network.cli import app as network
 
 # ValueError is the root of every refusal of a value (RangeError, KeyMaterialError, …).
 EXPECTED = (
     CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
-    InsufficientFunds, IssuerError, AuditError, Diverged, OSError, ValueError,
+    InsufficientFunds, IssuerError, AuditError, Diverged, CeremonyError, SnarkjsError, OSError, ValueError,
 )  # fmt: skip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, commands in (
     ("wallet", wallet), ("order", order), ("issuer", issuer),
     ("relayer", relayer), ("auditor", auditor), ("market", market),
+    ("ceremony", ceremony),
 ):  # fmt: skip
     app.add_typer(commands.app, name=name)
 app.add_typer(network, name="network")

@@ -8,7 +8,8 @@ import typer
 from scripts.demo.run import FOLDER, Terminated, run
 from scripts.orders import DEFAULT_FILE, BadOrders
 
-app = typer.Typer(add_completion=False)
+# Plain tracebacks: the pretty ones can show local variables, keys among them.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

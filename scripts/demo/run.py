@@ -84,7 +84,6 @@ def play(world: World, rpc: str, rows: list[OrderRow]) -> None:
     steps_trade.refuse_deposit(world)
     world.advance_tree()
     batch = steps_trade.commit_batch(world, first, misbehaving=True)
-    steps_trade.refuse_commits(world, batch)
 
     say.step(4, "The window closes; orders are revealed to the leader, encrypted")
     steps_trade.reveal_batch(world, batch)

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -80,7 +79,8 @@ def _bond_relayer(world: World, name: str) -> None:
     account, token = world.accounts[name], world.chain.contract("StakeToken")
     world.chain.send(world.accounts["deployer"], token.functions.mint(account.address, terms.BONDS[name]))
     notes = from_wallet(account, world.chain.chain_id, world.chain.deployment.contracts["Pool"])
-    leader = Leader(world.chain, Ledger(world.chain), account, notes, world.folder / "keys" / name)
+    folder = world.folder / "reveal-keys" / name
+    leader = Leader(world.chain, Ledger(world.chain), account, notes, folder, world.password)
     world.sent("register relayer", leader.register())
     world.sent("bond stake", leader.bond(terms.BONDS[name]))
     world.sent("register reveal key", leader.register_key())
@@ -116,16 +116,15 @@ def admit(world: World) -> None:
 
 
 def _issuer(world: World, folder: Path) -> dict:
-    password = secrets.token_urlsafe(24)
     keyfile = folder / "issuer.json"
-    keystore.save(keyfile, keystore.Kind.ACCOUNT, int(world.accounts["issuer"].key.hex(), 16), password)
+    keystore.save(keyfile, keystore.Kind.ACCOUNT, int(world.accounts["issuer"].key.hex(), 16), world.password)
     command = [
         sys.executable, "-m", "scripts.cli", "--rpc", world.chain.rpc_url,
         "--deployment", str(world.folder / "deployment.json"),
         "issuer", "batch", str(folder / "admit.csv"), "--book", str(folder / "book.json"),
         "--credentials", str(folder / "credentials"), "--account", str(keyfile), "--json",
     ]  # fmt: skip
-    environment = os.environ | {keystore.PASSWORD_VARIABLE: password}
+    environment = os.environ | {keystore.PASSWORD_VARIABLE: world.password}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     need(done.returncode == 0, f"the issuer's command failed: {done.stderr.strip()}")
     return json.loads(done.stdout)

@@ -19,10 +19,10 @@ def relayer_name(world: World, address: str) -> str:
 
 
 def settle(world: World, batch: Batch) -> EpochFigures:
-    """The leader settles the batch's epoch; one who is not the leader is refused first."""
+    """The leader settles the batch's epoch, with one proof for all of its reveals."""
     windows = world.ledger.markets[batch.market].windows(batch.epoch)
     address = leader_of(world, batch)
-    world.chain.wait_for(max(windows.settle, world.chain.head() + world.chain.confirmations))
+    world.chain.wait_for(windows.settle - 1)
     done = world.leaders[address].settle(batch.market, batch.epoch)
     world.sent("settle", done.receipt, relayer_name(world, address))
     world.say.line(

@@ -21,8 +21,8 @@ MISBEHAVING = (
     OrderRow(0, NEVER_REVEALS, Terms(Side.BUY, 7, 1_000_000)),
     OrderRow(0, REVEALS_WRONGLY, Terms(Side.SELL, 9, 9_000_000)),
 )
-# Blocks that must be left of a window for a batch of commits to fit.
-COMMIT_MARGIN = 20
+# Blocks that must be left of a window for a batch of commits to fit: some, and more an order.
+COMMIT_MARGIN, ORDER_MARGIN = 8, 2
 
 
 @dataclass
@@ -103,8 +103,10 @@ def _deposit(world: World, who: Institution, notes: list[tuple[str, int]]) -> No
 
 def commit_batch(world: World, rows: list[OrderRow], misbehaving: bool = False) -> Batch:
     """Every row committed in one window, with a real proof each, carried by somebody else."""
-    batch = Batch(world.market, open_window(world))
     everyone = [*rows, *(MISBEHAVING if misbehaving else ())]
+    batch = Batch(world.market, open_window(world, len(everyone)))
+    if misbehaving:
+        refuse_commits(world, batch)
     by_trader = defaultdict(list)
     for row in everyone:
         by_trader[row.trader].append(row)
@@ -118,12 +120,12 @@ def commit_batch(world: World, rows: list[OrderRow], misbehaving: bool = False) 
     return batch
 
 
-def open_window(world: World) -> int:
-    """The epoch whose commit window is open and has room for a batch, waiting for it if need be."""
+def open_window(world: World, orders: int) -> int:
+    """The epoch whose commit window is open with time for `orders`, waiting for it if need be."""
     market = world.ledger.markets[world.market]
     head = max(world.chain.head(), market.start_block)
     epoch = market.epoch_at(head)
-    if market.windows(epoch).freeze - head < COMMIT_MARGIN:
+    if market.windows(epoch).freeze - head < COMMIT_MARGIN + ORDER_MARGIN * orders:
         epoch += 1
     opens = market.windows(epoch).open
     world.say.line(f"epoch {epoch} takes commits in blocks {opens} to {market.windows(epoch).freeze - 1}")

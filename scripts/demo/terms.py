@@ -6,9 +6,9 @@ from offchain.deployment import Deployment
 from offchain.notes import Terms
 from scripts.orders import BATCH, LOT, OrderRow
 
-# Five blocks deep is when a client acts, and a proof takes about a block: eight commits, two or
-# three at a time, take a dozen blocks; the leader clears, proves and settles in four.
-COMMIT_BLOCKS = 24
+# A client acts on a block five deep. Eight commits take a dozen blocks of a second where nothing
+# else runs, the leader's proof and settlement four; a machine three times as slow still fits.
+COMMIT_BLOCKS = 32
 FREEZE_BLOCKS = 6
 REVEAL_BLOCKS = 12
 SETTLE_BLOCKS = 20

@@ -3,6 +3,7 @@
 The end-to-end tests build the same world and take the same steps.
 """
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,8 @@ class World:
     leaders: dict[str, Leader] = field(default_factory=dict)
     leader_notes: dict[str, ShieldedKey] = field(default_factory=dict)
     market: int = 0
+    # Of the keystore files that services keep on disk while the run lasts.
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def sent(self, name: str, receipts: Receipt | Iterable[Receipt], detail: str = "") -> None:
