@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offchain.field import check_range
-from offchain.notes import BPS, QUANTITY_BITS, Side, Terms, fee
+from offchain.notes import BPS, QUANTITY_BITS, Side, Terms
 
 MAX_WORD = 2**QUANTITY_BITS - 1    # the largest quantity and price
 OFFSET_BITS = 128                  # width of the rationing offset's source
@@ -38,15 +38,6 @@ class Clearing:
     price: int          # what is printed: p*, or 0 if nothing traded
     volume: int         # lots
     fills: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Payment:
-    """What one order gets back: amounts of the base and the quote note, and the fee it paid."""
-
-    base: int
-    quote: int
-    fee: int
 
 
 def clear(orders: Sequence[Terms | None], reference: int, collar_bps: int, offset_source: int) -> Clearing:
@@ -78,15 +69,6 @@ def clearing_interval(book: Sequence[Terms]) -> tuple[int, int]:
         (bids if order.side == Side.BUY else asks)[order.price] += order.quantity
     prices = sorted({1, MAX_WORD, *bids, *asks})
     return _sweep(prices, bids, asks), _sweep(prices[::-1], asks, bids)
-
-
-def pay(order: Terms, fill: int, price: int, lot: int, fee_bps: int) -> Payment:
-    """A filled order's outputs (protocol §4): `price` is p*, `lot` base units, fees in quote."""
-    traded = fill * price
-    paid = fee(traded, fee_bps)
-    if order.side == Side.BUY:
-        return Payment(fill * lot, order.lock(lot, fee_bps) - traded - paid, paid)
-    return Payment((order.quantity - fill) * lot, traded - paid, paid)
 
 
 def split(total_fee: int, split_bps: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from functools import reduce
 from offchain.babyjubjub import IDENTITY, Point, mul_base
 from offchain.field import R, check_range, to_field
 from offchain.keys import Address, EncryptionKey
-from offchain.notes import BPS, QUANTITY_BITS, Note, Terms, order_commitment
+from offchain.notes import BPS, QUANTITY_BITS, Note, Terms, order_commitment, pay
 from offchain.streams import (
     AUDIT_HEADER,
     SETTLEMENT_KIND,
@@ -29,7 +29,7 @@ from offchain.streams import (
     slot_seed,
     treasury_stream,
 )
-from relayer.clearing import Clearing, clear, pay, split
+from relayer.clearing import Clearing, clear, split
 
 SLOT_WORDS = 11
 

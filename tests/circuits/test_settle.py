@@ -10,10 +10,10 @@ from offchain import circuits, prover, snarkjs, streams
 from offchain.babyjubjub import L
 from offchain.field import R, to_field
 from offchain.keys import EncryptionKey
+from offchain.notes import Payment
 from offchain.statement import statement
 from offchain.witness import WitnessError
 from relayer import settlement as relayer
-from relayer.clearing import Payment
 from relayer.settlement import Settlement, Slot
 from scripts.circuits import build
 from tests.circuits.batch import BUY, COMMIT_CHAIN, SELL, Batch

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from offchain.notes import BPS, Side, Terms
+from offchain.notes import BPS, Side, Terms, pay
 from relayer import clearing
-from relayer.clearing import MAX_WORD, Clearing, clear, pay, split
+from relayer.clearing import MAX_WORD, Clearing, clear, split
 from tests.relayer.test_clearing import clears, offered, wanted
 
 SEED = 20_240_229
