@@ -3,6 +3,7 @@
 Blocks are mined by transactions and by `World.mine`, so that a test decides when windows pass.
 """
 
+import secrets
 import socket
 import subprocess
 import time
@@ -14,9 +15,8 @@ from pathlib import Path
 from eth_account import Account
 
 from offchain.advance import APPEND_DELAY, advance
-from offchain.calls import Call, build_register_key, build_set_auditor, build_set_treasury
+from offchain.calls import Call, build_set_auditor, build_set_treasury
 from offchain.chain import Chain, ChainError, Receipt
-from offchain.circuits import prove
 from offchain.deployment import Deployment
 from offchain.feeder import push
 from offchain.governance import Governance
@@ -26,6 +26,7 @@ from offchain.ledger import Ledger
 from offchain.paths import NODE_MODULES
 from offchain.records import MarketTerms
 from offchain.wallet import Wallet
+from relayer.leader import Leader, SettleReport
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
 from scripts.deploy import STAKE_UNIT, Parameters, deploy
@@ -96,7 +97,7 @@ class World:
     auditor: EncryptionKey
     treasury: EncryptionKey
     treasury_notes: ShieldedKey
-    reveal_key: EncryptionKey
+    leader: Leader
     relayer_notes: ShieldedKey
     market: MarketTerms
     traders: dict[str, Trader] = field(default_factory=dict)
@@ -161,42 +162,10 @@ class World:
         trader = self.traders[name]
         return Wallet(self.chain, Ledger(self.chain), trader.key, trader.account, **options)
 
-    def settle(self, market: int, epoch: int) -> Receipt:
-        """Settle as the leader, with the relayer's own settlement and a real proof."""
-        from relayer.settlement import EpochData, settle
-        from relayer.settlement import MarketTerms as SettledTerms
-
-        ledger, record = self.ledger, self.ledger.epochs[market, epoch]
-        rules, terms = ledger.markets[market].rules(market), ledger.markets[market]
-        treasury = ledger.treasuries[record.treasury_version]
-        data = EpochData(
-            context=ledger.context(market, epoch),
-            commit_chain=record.commit_chain,
-            market=SettledTerms(
-                rules.base, rules.quote, terms.lot, terms.fee_bps, terms.split_bps, terms.collar_bps
-            ),
-            auditor_key=ledger.auditors[record.auditor_version],
-            treasury_key=treasury.key,
-            treasury_owner=treasury.owner,
-            reveals=tuple(entry.reveal for entry in record.reveals),
-        )
-        ephemeral = self.relayer_notes.ephemeral("memo", market, epoch)
-        settled = settle(data, self.reveal_key, self.relayer_notes.address, 8, ephemeral)
-        proven = prove(settled.circuit, *settled.assemble(), self.deployment.chain_id, self.deployment.pool)
-        words = {
-            "market": market,
-            "epoch": epoch,
-            "size": settled.size,
-            "invalid_mask": settled.invalid_mask,
-            "print_commitment": settled.print_commitment,
-            "audit_point": list(settled.audit_point),
-            "audit": list(settled.audit),
-            "treasury_pad": settled.treasury_pad,
-            "leader_cm": settled.leader_cm,
-            "treasury_cm": settled.treasury_cm,
-        }
-        slots = [list(slot) for slot in settled.slots]
-        return self.send("relayer", Call("Market", "settle", (proven.words, proven.digest, words, slots, list(settled.memo))))
+    def settle(self, market: int, epoch: int) -> SettleReport:
+        """Settle as the leader, once the last reveal is deep enough."""
+        self.go_to(self.ledger.markets[market].windows(epoch).settle - 1 + CONFIRMATIONS)
+        return self.leader.settle(market, epoch)
 
 
 TERMS = {
@@ -237,13 +206,12 @@ def build_world(rpc_url: str, folder: Path, price: int = 500, **terms) -> World:
     auditor = EncryptionKey.generate()
     market = _market(deployment, chain.head() + 40, terms)
     _govern(chain, accounts, auditor, treasury, treasury_notes, market)
-    notes = from_wallet(accounts["relayer"], chain.chain_id, pool)
-    reveal_key = _bond(chain, accounts, notes)
+    ledger, notes = Ledger(chain), from_wallet(accounts["relayer"], chain.chain_id, pool)
+    leader = Leader(chain, ledger, accounts["relayer"], notes, folder / "relayer", secrets.token_urlsafe(24))
+    _bond(chain, accounts["deployer"], leader)
     push(chain, accounts["feeder"], accounts["carrier"], price)
     issuer = Issuer(chain, accounts["issuer"], folder / "book.json")
-    world = World(
-        chain, Ledger(chain), accounts, issuer, auditor, treasury, treasury_notes, reveal_key, notes, market
-    )
+    world = World(chain, ledger, accounts, issuer, auditor, treasury, treasury_notes, leader, notes, market)
     _admit(world)
     world.confirm()
     return world
@@ -272,16 +240,13 @@ def _govern(chain, accounts, auditor, treasury, treasury_notes, market) -> None:
         governance.execute(proposal)
 
 
-def _bond(chain, accounts, notes: ShieldedKey) -> EncryptionKey:
-    """One relayer with stake for ten epochs; its reveal key."""
-    relayer, relayers, token = accounts["relayer"], chain.contract("Relayers"), chain.contract("StakeToken")
-    stake, key = 1_000 * STAKE_UNIT, EncryptionKey.generate()
-    chain.send(accounts["deployer"], token.functions.mint(relayer.address, stake))
-    chain.send(relayer, relayers.functions.register(notes.owner))
-    chain.send(relayer, token.functions.approve(relayers.address, stake))
-    chain.send(relayer, relayers.functions.bond(stake))
-    chain.send(relayer, build_register_key(chain.deployment, key, relayer.address).on(chain))
-    return key
+def _bond(chain, deployer, leader: Leader) -> None:
+    """One relayer, with stake for ten epochs and a reveal key."""
+    stake = 1_000 * STAKE_UNIT
+    chain.send(deployer, chain.contract("StakeToken").functions.mint(leader.account.address, stake))
+    leader.register()
+    leader.bond(stake)
+    leader.register_key()
 
 
 def _admit(world: World) -> None:

@@ -39,8 +39,6 @@ def settled(world):
     for name in ("ash", "birch"):
         world.wallet(name).reveal(placed[name], carrier=world.accounts["carrier"])
     world.send("carrier", world.wallet("dogwood").build_reveal(placed["dogwood"], opening=garbage))
-    world.go_to(windows.settle)
-    world.ledger.sync()
     world.settle(0, epoch)
     world.confirm()
     return world, epoch
