@@ -1,6 +1,7 @@
-"""The reference prover, snarkjs, by its command line: for cross-checks of our own prover."""
+"""The reference implementation, snarkjs, by its command line: ceremonies, and cross-checks of our prover."""
 
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ def prove(zkey: Path, wtns: bytes) -> Proof:
     with _folder() as folder:
         witness, proof, publics = (folder / name for name in ("w.wtns", "proof.json", "public.json"))
         witness.write_bytes(wtns)
-        code, text = _run("groth16", "prove", zkey, witness, proof, publics)
+        code, text = run("groth16", "prove", zkey, witness, proof, publics)
         if code != 0:
             raise SnarkjsError(text)
         made = {"proof": json.loads(proof.read_text()), "publicSignals": json.loads(publics.read_text())}
@@ -36,7 +37,7 @@ def verify(vkey: Path, proof: Proof) -> bool:
         points, publics = folder / "proof.json", folder / "public.json"
         points.write_text(json.dumps(made["proof"]))
         publics.write_text(json.dumps(made["publicSignals"]))
-        code, text = _run("groth16", "verify", vkey, publics, points)
+        code, text = run("groth16", "verify", vkey, publics, points)
     if code == 0 and "OK!" in text:
         return True
     if "Invalid proof" in text:
@@ -51,8 +52,9 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _run(*args: str | Path) -> tuple[int, str]:
+def run(*args: str | Path, stdin: str = "") -> tuple[int, str]:
+    """One command's exit code and what it wrote, without colours. The code may be 0 after a failure."""
     if not CLI.is_file():
         raise SnarkjsError(f"no snarkjs at {CLI}: run `npm ci` into build/node (make setup)")
-    done = subprocess.run(["node", CLI, *args], capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
+    done = subprocess.run(["node", CLI, *args], input=stdin, capture_output=True, text=True)
+    return done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)

@@ -12,10 +12,12 @@ import typer
 from eth_utils import keccak, to_checksum_address
 from rlp import encode as rlp_encode
 
-from offchain import circuits, contracts, keystore, prover
+from offchain import ceremony, circuits, contracts, keystore
 from offchain.chain import Chain, ChainError, Pending
 from offchain.deployment import DEVELOPMENT_CHAIN_IDS, CircuitEntry, Deployment, DeploymentError, Token
 from offchain.paths import BUILD
+from offchain.snarkjs import SnarkjsError
+from offchain.transcript import CeremonyError
 
 STAKE_UNIT = 10**18
 TEST_TOKENS = {"BTC": 8, "USD": 6, "STAKE": 18}
@@ -85,13 +87,14 @@ def deploy(
     """Deploy all contracts from `account`; the others are addresses.
 
     Without `tokens` (which must hold STAKE) it makes test tokens, whose owner is `account`:
-    on a development chain alone, as is deploying keys of a development set-up. Raises
-    DeploymentError before anything is sent where that would be, Reverted if a creation fails.
+    on a development chain alone. Any other chain takes only keys of a verified ceremony. Raises
+    DeploymentError or CeremonyError before anything is sent, Reverted if a creation fails.
     """
     chain = Chain(rpc_url, on_receipt=on_receipt)
     names = [*CIRCUITS, *(f"settle_{size}" for size in parameters.settle_sizes)]
-    keys = {name: circuits.load(name) for name in names}
-    _refuse_development(chain.chain_id, keys, tokens)
+    if tokens is None and chain.chain_id not in DEVELOPMENT_CHAIN_IDS:
+        raise DeploymentError(f"chain {chain.chain_id} is no development chain: name its tokens, STAKE among them")
+    keys = {name: ceremony.accept(name, chain.chain_id) for name in names}
 
     make = _Deployer(chain, account)
     if tokens is None:
@@ -128,20 +131,6 @@ def deploy(
     return Deployment(chain.chain_id, block, found, entries, tokens)
 
 
-def _refuse_development(chain_id: int, keys: dict[str, circuits.Circuit], tokens: dict | None) -> None:
-    if chain_id in DEVELOPMENT_CHAIN_IDS:
-        return
-    marker = prover.development_alpha()
-    marked = sorted(name for name, key in keys.items() if list(key.verification_key[:2]) == marker)
-    if marked:
-        raise DeploymentError(
-            f"the keys of {', '.join(marked)} are of a development set-up, whose maker can forge proofs; "
-            f"chain {chain_id} is no development chain: run a ceremony first"
-        )
-    if tokens is None:
-        raise DeploymentError(f"chain {chain_id} is no development chain: name its tokens, STAKE among them")
-
-
 def main(
     rpc: Annotated[str, typer.Option(help="The node's HTTP address.")],
     account: Annotated[Path, typer.Option(help="Keystore file of the deployer; the password is asked for.")],
@@ -159,7 +148,10 @@ def main(
     try:
         deployer = keystore.account(account, keystore.password())
         deployment = deploy(rpc, deployer, governor, guardian, issuer, feeder, on_receipt=report)
-    except (DeploymentError, ChainError, keystore.KeystoreError, circuits.NotBuilt, contracts.ArtifactError) as error:
+    except (
+        DeploymentError, ChainError, CeremonyError, SnarkjsError,
+        keystore.KeystoreError, circuits.NotBuilt, contracts.ArtifactError,
+    ) as error:  # fmt: skip
         typer.echo(f"deploy: {error}", err=True)
         raise typer.Exit(1) from None
     deployment.save(out)
