@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from eth_account.signers.local import LocalAccount
+
 from offchain.calls import build_advance
 from offchain.chain import Chain, Receipt, Reverted
 from offchain.claims import Advance
@@ -16,7 +18,7 @@ APPEND_DELAY = 16
 CHUNK_INDEX_BITS = 26
 
 
-def advance(chain: Chain, ledger: Ledger, account) -> list[Receipt]:
+def advance(chain: Chain, ledger: Ledger, account: LocalAccount) -> list[Receipt]:
     """Advance every chunk that may be advanced now, as far as the ledger knows its leaves.
 
     An open chunk to which leaves came after the ledger's block waits for the ledger.

@@ -7,11 +7,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from eth_account.datastructures import SignedMessage
+from web3.contract.contract import ContractFunction
+
 from offchain import circuits, claims
 from offchain.chain import Chain, as_address
 from offchain.deployment import Deployment
 from offchain.keys import EncryptionKey
 from offchain.streams import Reveal
+
+
+Claim = claims.Transact | claims.Commit | claims.Reclaim | claims.Advance | claims.Print | claims.Possession
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Call:
     args: tuple[Any, ...]
     proof_seconds: float = 0.0
 
-    def on(self, chain: Chain):
+    def on(self, chain: Chain) -> ContractFunction:
         """The call as `Chain.submit` takes it."""
         return chain.contract(self.contract).functions[self.function](*self.args)
 
@@ -36,7 +42,7 @@ class _Proved:
     seconds: float
 
 
-def _prove(circuit: str, claim, deployment: Deployment) -> _Proved:
+def _prove(circuit: str, claim: Claim, deployment: Deployment) -> _Proved:
     begun = time.monotonic()
     d, inputs = claim.assemble()
     proven = circuits.prove(circuit, d, inputs, deployment.chain_id, deployment.pool)
@@ -84,7 +90,7 @@ def build_reclaim(
     return Call("Market", "reclaim", (proved.words, proved.digest, words, list(claim.memo)), proved.seconds)
 
 
-def build_reveal(market: int, epoch: int, quota_nullifier: int, reveal: Reveal, signature) -> Call:
+def build_reveal(market: int, epoch: int, quota_nullifier: int, reveal: Reveal, signature: SignedMessage) -> Call:
     """`signature` is what eth_account gives for the reveal's message under the order's key."""
     words = {
         "market": market,

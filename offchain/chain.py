@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from eth_account.signers.local import LocalAccount
 from requests.exceptions import RequestException
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
+from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
+from web3.types import RPCEndpoint, RPCResponse
 
 from offchain import contracts
 from offchain.deployment import Deployment
@@ -29,6 +32,8 @@ GAS_MARGIN = 50_000
 
 LOG_SPAN = 2_000
 """Blocks asked for in one request of logs."""
+
+Sendable = ContractFunction | ContractConstructor
 
 
 class ChainError(Exception):
@@ -78,6 +83,17 @@ class Event:
     tx: str
 
 
+class _Node(HTTPProvider):
+    """The node, whose silence is a ChainError."""
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        try:
+            return super().make_request(method, params)
+        except RequestException as error:
+            problem = type(error).__name__
+            raise ChainError(f"no chain answers at {self.endpoint_uri} ({problem}): is the node running?") from None
+
+
 class _Lane:
     """One account's nonces: taken under a lock, so that many sends can be in flight."""
 
@@ -102,11 +118,11 @@ class Chain:
         self.confirmations = confirmations
         self.poll_seconds = poll_seconds
         self.on_receipt = on_receipt
-        self.web3 = Web3(HTTPProvider(rpc_url, request_kwargs={"timeout": 30}))
+        self.web3 = Web3(_Node(rpc_url, request_kwargs={"timeout": 30}))
         self.web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
         self._lanes: dict[str, _Lane] = defaultdict(_Lane)
         self._contracts: dict[str, Contract] = {}
-        self.chain_id = _reach(rpc_url, lambda: self.web3.eth.chain_id)
+        self.chain_id = self.web3.eth.chain_id
         if deployment and deployment.chain_id != self.chain_id:
             raise ChainError(
                 f"the deployment is for chain {deployment.chain_id}, but {rpc_url} is chain {self.chain_id}"
@@ -154,7 +170,7 @@ class Chain:
             address = as_address(address)
         return self.at("Token", address)
 
-    def call(self, function, block: int | str = "latest", sender: str | None = None) -> Any:
+    def call(self, function: ContractFunction, block: int | str = "latest", sender: str | None = None) -> Any:
         """What a view answers, a struct as a named tuple; Reverted with the contract's reason."""
         params = {"from": sender} if sender else {}
         answer = _refusable(function.fn_name, lambda: function.call(params, block_identifier=block))
@@ -188,11 +204,13 @@ class Chain:
 
     # --- Sending ---
 
-    def send(self, account, call, value: int = 0, gas: int | None = None, name: str = "") -> Receipt:
+    def send(self, account: LocalAccount, call: Sendable, value: int = 0, gas: int | None = None, name: str = "") -> Receipt:
         """Send one transaction and wait until a block holds it."""
         return self.receipt(self.submit(account, call, value, gas, name))
 
-    def submit(self, account, call, value: int = 0, gas: int | None = None, name: str = "") -> Pending:
+    def submit(
+        self, account: LocalAccount, call: Sendable, value: int = 0, gas: int | None = None, name: str = ""
+    ) -> Pending:
         """Sign and send `call` (a contract function or constructor) from `account`.
 
         Without `gas` it is estimated first, so that a refusal is Reverted and nothing is sent;
@@ -223,7 +241,7 @@ class Chain:
         self.on_receipt(receipt)
         return receipt
 
-    def transfer(self, account, recipient: str, wei: int) -> Receipt:
+    def transfer(self, account: LocalAccount, recipient: str, wei: int) -> Receipt:
         """Send the chain's own coin, which pays for gas."""
         params = {"from": account.address, "to": recipient, "value": wei, "gas": 21_000}
         params |= self._fees() | {"chainId": self.chain_id}
@@ -239,7 +257,7 @@ class Chain:
         base = self.web3.eth.get_block("latest")["baseFeePerGas"]
         return {"maxFeePerGas": 4 * base + TIP_WEI, "maxPriorityFeePerGas": TIP_WEI}
 
-    def _send_on_lane(self, account, call, params: dict, name: str) -> str:
+    def _send_on_lane(self, account: LocalAccount, call: Sendable | None, params: dict, name: str) -> str:
         lane = self._lanes[account.address]
         with lane.lock:
             for attempt in range(2):
@@ -302,13 +320,6 @@ def _refusable(name: str, action: Callable[[], Any]) -> Any:
         raise Reverted(name, _reason(error)) from None
     except Web3RPCError as error:
         raise ChainError(f"{name}: {_text(error)}") from None
-
-
-def _reach(url: str, action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except (RequestException, OSError) as error:
-        raise ChainError(f"no chain answers at {url}: {type(error).__name__}; is the node running?") from None
 
 
 def _reason(error: ContractLogicError) -> str:

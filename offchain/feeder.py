@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 from offchain.chain import Chain, Receipt
 from offchain.field import check_range, keccak256
@@ -22,7 +23,7 @@ class Observation:
     s: int
 
 
-def observe(account, chain_id: int, source: int, price: int, time: int) -> Observation:
+def observe(account: LocalAccount, chain_id: int, source: int, price: int, time: int) -> Observation:
     """Sign a price; RangeError unless it is in [1, 2^64). `source` is the contract as a word."""
     check_range(price, 1, 1 << 64, "price")
     check_range(time, 0, 1 << 64, "time")
@@ -31,7 +32,7 @@ def observe(account, chain_id: int, source: int, price: int, time: int) -> Obser
     return Observation(price, time, signed.v, signed.r, signed.s)
 
 
-def push(chain: Chain, feeder, carrier, price: int) -> Receipt:
+def push(chain: Chain, feeder: LocalAccount, carrier: LocalAccount, price: int) -> Receipt:
     """Store a price at the time of the head, or a second after the last one if that is later."""
     source = chain.contract("Source")
     *_, last = chain.call(source.functions.latest())

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from eth_account.signers.local import LocalAccount
+from web3.contract.contract import ContractFunction
+
 from offchain.chain import Chain, ChainError, Receipt
 
 
@@ -18,11 +21,11 @@ class Proposal:
 class Governance:
     """The Governor contract as its admin `account` uses it."""
 
-    def __init__(self, chain: Chain, account):
+    def __init__(self, chain: Chain, account: LocalAccount):
         self.chain, self.account = chain, account
         self.contract = chain.contract("Governor")
 
-    def propose(self, *calls) -> list[Proposal]:
+    def propose(self, *calls: ContractFunction) -> list[Proposal]:
         """Announce contract calls, together. Reverted if this account is not the admin."""
         sent = []
         for call in calls:
@@ -38,7 +41,7 @@ class Governance:
     def cancel(self, proposal: Proposal) -> Receipt:
         return self.chain.send(self.account, self.contract.functions.cancel(proposal.id))
 
-    def enact(self, calls: list, progress: Callable[[int], None] = lambda head: None) -> list[Receipt]:
+    def enact(self, calls: list[ContractFunction], progress: Callable[[int], None] = lambda head: None) -> list[Receipt]:
         """Propose the calls, wait for all of their delays, execute them in order."""
         proposals = self.propose(*calls)
         # Gas is estimated on the head, so the head itself must have reached the block.

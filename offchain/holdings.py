@@ -5,9 +5,10 @@ nullifiers; a settlement's outputs are computed again from the order and its rec
 restored wallet and one that was there all along hold the same.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from offchain.babyjubjub import mul_base
+from offchain.babyjubjub import Point
 from offchain.chain import Receipt
 from offchain.field import R, RangeError, to_field
 from offchain.keys import EncryptionKey, ShieldedKey
@@ -66,7 +67,8 @@ class Holdings:
     """`notes` and `orders` of `key` as of the ledger's block, after `refresh`.
 
     `treasury_key` adds the notes that were paid to the treasury whose notes `key` owns.
-    `unreadable` holds own commits whose memo does not open, as no wallet of ours makes them.
+    `unreadable` holds own orders whose memo or receipt does not open: other software made the
+    commit or the reveal, and it alone can go on with them.
     """
 
     def __init__(self, ledger: Ledger, key: ShieldedKey, treasury_key: EncryptionKey | None = None):
@@ -78,6 +80,7 @@ class Holdings:
         self._version = -1
         self._memos: dict[tuple[int, ...], list[int] | None] = {}
         self._nullifiers: dict[tuple[int, int], list[int]] = {}
+        self._shared: dict[tuple[int, Point], Point] = {}
 
     def refresh(self) -> None:
         """Find everything again where the ledger has changed; what was decrypted is kept."""
@@ -121,7 +124,7 @@ class Holdings:
 
     # --- Orders ---
 
-    def _own_records(self):
+    def _own_records(self) -> Iterator[tuple[OrderRecord, int]]:
         """(record, index in the quota) of every commit of this key."""
         for market, epoch in self.ledger.epochs:
             for index, nullifier in enumerate(self.quota_nullifiers(market, epoch)):
@@ -167,13 +170,15 @@ class Holdings:
         if settlement is None or reveal is None or settlement.invalid(reveal.slot):
             return
         ephemeral = reveal_ephemeral(self.key, record.oc, epoch)
-        if mul_base(ephemeral) != reveal.reveal.point:
-            return      # revealed with other software, which alone can tell the shared point
         key = self.ledger.reveal_keys[epoch.leader, epoch.reveal_version]
         context = self.ledger.context(record.market, record.epoch)
-        shared = shared_point(ephemeral, key)
+        shared = self._meet(ephemeral, key)
         place = (context.chain_id, context.pool, record.market, record.epoch, record.oc)
-        fill, price = open_receipt(settlement.slots[reveal.slot][0], slot_seed(shared, *place), context.word)
+        try:
+            fill, price = open_receipt(settlement.slots[reveal.slot][0], slot_seed(shared, *place), context.word)
+        except DecryptionError:
+            self.unreadable.append(record)
+            return
         market = self.ledger.markets[record.market]
         payment = pay(order.terms, fill, price, market.lot, market.fee_bps)
         self.fills[record.quota_nullifier] = Fill(fill, price, payment)
@@ -182,6 +187,12 @@ class Holdings:
         blindings = output_blindings(order.salt, context.word)
         for output in zip(settlement.outputs(reveal.slot), assets, amounts, blindings):
             self._keep(found, *output)
+
+    def _meet(self, scalar: int, point: Point) -> Point:
+        """The shared point, which is the dearest part of all this, computed once."""
+        if (scalar, point) not in self._shared:
+            self._shared[scalar, point] = shared_point(scalar, point)
+        return self._shared[scalar, point]
 
     # --- Treasury ---
 
@@ -197,9 +208,11 @@ class Holdings:
                     where = (back.position + 1, back.point, back.treasury_pad)
                     self._paid(found, epoch, *where, order.oc, int(back.forfeit))
 
-    def _paid(self, found, epoch: EpochRecord, position, point, padded, context, kind) -> None:
+    def _paid(
+        self, found: dict[int, Note], epoch: EpochRecord, position: int, point: Point, padded: int, context: int, kind: int
+    ) -> None:
         """A note to the treasury, in whichever asset its commitment shows."""
-        blinding, pad = treasury_stream(shared_point(self.treasury_key.scalar, point), context, kind)
+        blinding, pad = treasury_stream(self._meet(self.treasury_key.scalar, point), context, kind)
         amount = (padded - pad) % R
         market = self.ledger.markets[epoch.market]
         for asset in (market.base, market.quote):

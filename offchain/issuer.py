@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from eth_account.signers.local import LocalAccount
+
 from offchain.chain import Chain, Receipt
 from offchain.deployment import write_atomically
 from offchain.field import RangeError, check_range
@@ -76,7 +78,7 @@ class Issuer:
     It follows the chain at its head, where it alone changes the tree.
     """
 
-    def __init__(self, chain: Chain, account, path: Path):
+    def __init__(self, chain: Chain, account: LocalAccount, path: Path):
         self.chain, self.account, self.path = chain, account, path
         self.ledger = Ledger(chain, depth=0)
         self.contract = chain.contract("Credentials")

@@ -176,10 +176,15 @@ def memo_word(memo: list[int]) -> int:
 
 
 def seal_memo(plain: list[int], viewing: Point, ephemeral: int) -> list[int]:
-    """Encrypt five words to a viewing key under a fresh ephemeral scalar: 8 words."""
+    """Encrypt five words to a viewing key under a fresh ephemeral scalar: 8 words.
+
+    ValueError for a viewing key of small order: anyone could read what is sent to it.
+    """
     if len(plain) != 5:
         raise ValueError(f"a memo holds five words, not {len(plain)}")
     shared = ecdh(ephemeral, viewing)
+    if shared == babyjubjub.IDENTITY:
+        raise ValueError("the viewing key has small order: ask its owner for the right address")
     *pads, mac_key = squeeze("memo", [shared.x, shared.y], 6)
     sealed = [(check(word) + pad) % R for word, pad in zip(plain, pads, strict=True)]
     point = mul_base(ephemeral)

@@ -5,8 +5,9 @@ randomness of a transaction is PRFs of the key over one fresh nonce.
 """
 
 import secrets
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
+
+from eth_account.signers.local import LocalAccount
 
 from offchain import admission, claims
 from offchain.admission import OrderRefused
@@ -18,40 +19,16 @@ from offchain.holdings import Holdings, OwnedNote, PlacedOrder, reveal_ephemeral
 from offchain.issuer import Issued
 from offchain.keys import Address, EncryptionKey, ShieldedKey
 from offchain.ledger import Ledger
-from offchain.material import Spendable
+from offchain.material import Rules, Spendable
 from offchain.notes import AMOUNT_BITS, Note, Order, Terms, split_position
+from offchain.orders import ENDED, FORFEITS, Fate, OrderStatus, order_status
 from offchain.records import EpochState, OrderRecord
 from offchain.streams import reveal_message, seal_memo, seal_reveal, shared_point, slot_seed
 
+__all__ = ["Fate", "OrderStatus", "Wallet"]
+
 TIME_AHEAD = 600
 """Seconds past the head at which a commit shows its credential still valid (an hour at most)."""
-
-
-class Fate(StrEnum):
-    """What became of an order."""
-
-    COMMITTED = "committed"
-    CANCELLED = "cancelled"
-    REVEALED = "revealed"
-    FILLED = "filled"           # settled, even if with no lots
-    INVALID = "invalid"         # settled, but shown not to open its commitment
-    UNREVEALED = "unrevealed"   # the epoch ended without it
-    REFUNDABLE = "refundable"   # the epoch failed or is void
-    RECLAIMED = "reclaimed"
-
-
-@dataclass(frozen=True)
-class OrderStatus:
-    """An order and its fate. `fill` in lots, `price` in quote units a lot, amounts in units of
-    the asset locked; `forfeited` where it was reclaimed less its bond."""
-
-    placed: PlacedOrder
-    epoch_state: EpochState
-    fate: Fate
-    fill: int | None = None
-    price: int | None = None
-    forfeited: int | None = None
-    reclaimable: bool = False
 
 
 class Wallet:
@@ -68,7 +45,7 @@ class Wallet:
         chain: Chain,
         ledger: Ledger,
         key: ShieldedKey,
-        account,
+        account: LocalAccount,
         treasury_key: EncryptionKey | None = None,
     ):
         self.chain, self.ledger, self.key, self.account = chain, ledger, key, account
@@ -113,7 +90,7 @@ class Wallet:
         call = self.build_transact(asset, [], [(amount, self.address)], deposit=amount, account=account)
         return self._send(call, None)
 
-    def withdraw(self, asset: int, amount: int, recipient: str, fee: int = 0, carrier=None) -> Receipt:
+    def withdraw(self, asset: int, amount: int, recipient: str, fee: int = 0, carrier: LocalAccount | None = None) -> Receipt:
         """Pay tokens to an EVM address; `fee`, of the same asset, goes to the carrier."""
         _check_amount(amount)
         paid = int((carrier or self.account).address, 16) if fee else 0
@@ -123,14 +100,14 @@ class Wallet:
         )  # fmt: skip
         return self._send(call, carrier)
 
-    def transfer(self, asset: int, amount: int, to: Address, fee: int = 0, carrier=None) -> Receipt:
+    def transfer(self, asset: int, amount: int, to: Address, fee: int = 0, carrier: LocalAccount | None = None) -> Receipt:
         """Send a note to another owner, unseen; `fee` as for a withdrawal."""
         _check_amount(amount)
         paid = int((carrier or self.account).address, 16) if fee else 0
         call = self.build_transact(asset, self._pick(asset, amount + fee), [(amount, to)], fee=fee, carrier=paid)
         return self._send(call, carrier)
 
-    def consolidate(self, asset: int, carrier=None) -> list[Receipt]:
+    def consolidate(self, asset: int, carrier: LocalAccount | None = None) -> list[Receipt]:
         """Join the spendable notes of an asset two by two: half as many are left."""
         usable = [own for own in self.notes() if own.advanced and own.note.asset == asset]
         usable.sort(key=lambda own: own.note.amount)
@@ -175,7 +152,7 @@ class Wallet:
 
     # --- Orders ---
 
-    def commit(self, market: int, epoch: int, terms: Terms, credential: Issued | None, carrier=None) -> PlacedOrder:
+    def commit(self, market: int, epoch: int, terms: Terms, credential: Issued | None, carrier: LocalAccount | None = None) -> PlacedOrder:
         """Commit a sealed order to an epoch whose window is open."""
         placed, call = self.build_commit(market, epoch, terms, credential)
         return replace(placed, receipt=self._send(call, carrier))
@@ -188,7 +165,7 @@ class Wallet:
             placed, claim = self._commit_claim(market, epoch, terms, credential)
         return placed, build_commit(self.deployment, claim)
 
-    def _commit_claim(self, market: int, epoch: int, terms: Terms, credential: Issued | None):
+    def _commit_claim(self, market: int, epoch: int, terms: Terms, credential: Issued | None) -> tuple[PlacedOrder, claims.Commit]:
         self.sync()
         rules, time = self._admit(market, epoch, terms, credential)
         index = self._free_place(market, epoch)
@@ -218,7 +195,7 @@ class Wallet:
         nullifier = self.holdings.quota_nullifiers(market, epoch)[index]
         return PlacedOrder(order, index, nullifier, rk), claim
 
-    def reveal(self, placed: PlacedOrder, carrier=None) -> Receipt:
+    def reveal(self, placed: PlacedOrder, carrier: LocalAccount | None = None) -> Receipt:
         """Open an order to its epoch's leader, once the frozen set is as deep as the ledger stays."""
         return self._send(self.build_reveal(placed), carrier)
 
@@ -250,7 +227,7 @@ class Wallet:
         signature = account.unsafe_sign_hash(message)
         return build_reveal(order.market, order.epoch, placed.quota_nullifier, reveal, signature)
 
-    def reclaim(self, placed: PlacedOrder, carrier=None) -> Receipt:
+    def reclaim(self, placed: PlacedOrder, carrier: LocalAccount | None = None) -> Receipt:
         """Cancel an order before its freeze, or take back one whose epoch ended without it."""
         return self._send(self.build_reclaim(placed), carrier)
 
@@ -281,7 +258,7 @@ class Wallet:
         return record, replace(claim, memo=self._note_memo(claim.refund, self.address, nonce, 0))
 
     def orders(self) -> list[OrderStatus]:
-        """Every order of this key with its fate, in the order of the chain."""
+        """Every order of this key with its fate, by epoch and place in the quota."""
         with self.ledger.lock:
             self.sync()
             return [self._status(placed) for placed in self.holdings.orders]
@@ -289,25 +266,9 @@ class Wallet:
     # --- Within ---
 
     def _status(self, placed: PlacedOrder) -> OrderStatus:
-        record, fill = self._record(placed), self.holdings.fills.get(placed.quota_nullifier)
-        state = self._epoch_state(record)
-        if record.reclaim:
-            fate = Fate.CANCELLED if record.reclaim.cancelled else Fate.RECLAIMED
-            return OrderStatus(placed, state, fate, forfeited=self._bond(placed) if record.reclaim.forfeit else 0)
-        if fill:
-            return OrderStatus(placed, state, Fate.FILLED, fill.fill, fill.price)
-        fate = self._fate(record, state)
-        open_to_reclaim = (Fate.INVALID, Fate.UNREVEALED, Fate.REFUNDABLE)
-        cancellable = fate == Fate.COMMITTED and state == EpochState.COMMIT
-        return OrderStatus(placed, state, fate, reclaimable=cancellable or fate in open_to_reclaim)
-
-    def _fate(self, record: OrderRecord, state: EpochState) -> Fate:
-        """The fate of an order neither reclaimed nor filled."""
-        if state in (EpochState.FAILED, EpochState.VOID):
-            return Fate.REFUNDABLE
-        if state in (EpochState.SETTLED, EpochState.EMPTY):
-            return Fate.INVALID if record.reveal else Fate.UNREVEALED
-        return Fate.REVEALED if record.reveal else Fate.COMMITTED
+        record = self._record(placed)
+        fill = self.holdings.fills.get(placed.quota_nullifier)
+        return order_status(placed, record, self._epoch_state(record), fill, self._bond(placed))
 
     def _forfeits(self, record: OrderRecord) -> bool:
         """Whether a reclaim forfeits the bond; OrderRefused if none is due now."""
@@ -319,14 +280,11 @@ class Wallet:
             raise OrderRefused("the order was settled: its notes are in the wallet")
         if state == EpochState.COMMIT:
             admission.check_window(self.chain.head(), windows.open, windows.freeze, "cancel")
-            return False
-        if state in (EpochState.SETTLED, EpochState.EMPTY):
-            return True
-        if state in (EpochState.FAILED, EpochState.VOID):
-            return False
-        raise OrderRefused(
-            f"the epoch is {state.name.lower()} at block {self.ledger.block}; it ends by block {windows.deadline}"
-        )
+        elif state not in ENDED:
+            raise OrderRefused(
+                f"the epoch is {state.name.lower()} at block {self.ledger.block}; it ends by block {windows.deadline}"
+            )
+        return state in FORFEITS
 
     def _bond(self, placed: PlacedOrder) -> int:
         market = self.ledger.markets[placed.order.market]
@@ -336,7 +294,7 @@ class Wallet:
         state = self.chain.contract("Market").functions.state(record.market, record.epoch)
         return EpochState(self.chain.call(state, self.ledger.block))
 
-    def _admit(self, market: int, epoch: int, terms: Terms, credential: Issued | None):
+    def _admit(self, market: int, epoch: int, terms: Terms, credential: Issued | None) -> tuple[Rules, int]:
         """(rules, time in seconds) for a commit that nothing speaks against."""
         found = admission.market_terms(self.ledger, market)
         windows, head = found.windows(epoch), self.chain.head()
@@ -387,7 +345,7 @@ class Wallet:
         if self.chain.call(token.functions.allowance(self.account.address, pool)) < amount:
             self.chain.send(self.account, token.functions.approve(pool, amount))
 
-    def _send(self, call: Call, carrier) -> Receipt:
+    def _send(self, call: Call, carrier: LocalAccount | None) -> Receipt:
         """Send a call, and hold back what it spends until the ledger has seen it."""
         receipt = self.chain.send(carrier or self.account, call.on(self.chain))
         words = call.args[2] if len(call.args) > 2 and isinstance(call.args[2], dict) else {}

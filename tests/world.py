@@ -29,7 +29,7 @@ from offchain.wallet import Wallet
 from relayer.leader import Leader, SettleReport
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
-from scripts.deploy import STAKE_UNIT, Parameters, deploy
+from scripts.deploy import CIRCUITS, STAKE_UNIT, Parameters, deploy
 
 ANVIL = NODE_MODULES / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -43,14 +43,14 @@ MILLION = 10**6
 
 
 @contextmanager
-def anvil(chain_id: int = 31337) -> Iterator[str]:
-    """A chain on 127.0.0.1, which ends with the context; yields its address."""
+def anvil(chain_id: int = 31337, options: tuple[str, ...] = ()) -> Iterator[str]:
+    """A chain on 127.0.0.1, which ends with the context; yields its address. `options` are anvil's."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
         ANVIL, "--hardfork", "london", "--chain-id", str(chain_id), "--host", "127.0.0.1", "--port", str(port),
-        "--accounts", "20", "--mnemonic", MNEMONIC, "--silent",
+        "--accounts", "20", "--mnemonic", MNEMONIC, "--silent", *options,
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -189,16 +189,18 @@ TERMS = {
 """Terms of market 0 but the addresses and the start."""
 
 
-def build_world(rpc_url: str, folder: Path, price: int = 500, **terms) -> World:
+def build_world(
+    rpc_url: str, folder: Path, price: int = 500, settle_sizes: tuple[int, ...] = (8,), **terms
+) -> World:
     """Deploy and set up on a fresh anvil; `terms` override those of market 0."""
-    circuit_build.build()
+    circuit_build.build([*CIRCUITS, *(f"settle_{size}" for size in settle_sizes)])
     contract_build.build()
     accounts = {role: account(index) for index, role in enumerate(ROLES)}
     deployment = deploy(
         rpc_url,
         accounts["deployer"],
         *(accounts[role].address for role in ("governor", "guardian", "issuer", "feeder")),
-        Parameters(),
+        Parameters(settle_sizes=settle_sizes),
     )
     chain = Chain(rpc_url, deployment, confirmations=CONFIRMATIONS, poll_seconds=0.01)
     pool = deployment.contracts["Pool"]

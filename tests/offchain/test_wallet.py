@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 from eth_account import Account
 
+from offchain import babyjubjub, contracts
 from offchain.admission import Paused
 from offchain.chain import Reverted
 from offchain.coins import InsufficientFunds, NeedsConsolidation, NotSpendableYet
 from offchain.field import RangeError
 from offchain.governance import Governance
+from offchain.keys import Address
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +135,25 @@ def test_a_wallet_that_is_not_admitted_cannot_deposit(world, usd):
     wallet.account = stranger
     with pytest.raises(Reverted, match="wallet not admitted"):
         wallet.deposit(usd, 10)
+
+
+def test_a_token_that_takes_a_fee_is_refused(world):
+    chain, deployer, ash = world.chain, world.accounts["deployer"], world.traders["ash"].account
+    compiled = contracts.artifact("FeeToken")
+    factory = chain.web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode)
+    pending = chain.submit(deployer, factory.constructor())
+    chain.receipt(pending)
+    token = chain.at("FeeToken", chain.created(pending))
+    chain.send(deployer, token.functions.mint(ash.address, 1_000))
+    with pytest.raises(Reverted, match="inexact transfer"):
+        world.wallet("ash").deposit(int(token.address, 16), 1_000)
+
+
+def test_an_address_that_anyone_could_read_is_refused(world, usd):
+    world.advance_tree()
+    weak = Address(5, babyjubjub.torsion(8))
+    with pytest.raises(ValueError, match="small order"):
+        world.wallet("ash").transfer(usd, 1, weak)
 
 
 def test_a_pause_stops_deposits_and_no_exit(world, usd):
