@@ -39,6 +39,7 @@ ROLES = (
 TRADERS = ("ash", "birch", "cedar", "dogwood")
 CONFIRMATIONS = 2
 JURISDICTION, TIER = 57, 2
+PARAMETERS = Parameters(settle_sizes=(8,))
 MILLION = 10**6
 
 
@@ -237,7 +238,7 @@ def _govern(chain, accounts, auditor, treasury, treasury_notes, market) -> None:
     ]
     governance = Governance(chain, accounts["governor"])
     proposals = governance.propose(*calls)
-    chain.web3.provider.make_request("anvil_mine", [hex(Parameters().governor_delay)])
+    chain.web3.provider.make_request("anvil_mine", [hex(PARAMETERS.governor_delay)])
     for proposal in proposals:
         governance.execute(proposal)
 

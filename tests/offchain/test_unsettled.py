@@ -9,7 +9,7 @@ from offchain.governance import Governance
 from offchain.notes import Side, Terms, fee
 from offchain.records import EpochState
 from offchain.wallet import Fate
-from scripts.deploy import Parameters
+from tests.world import PARAMETERS
 
 TERMS = Terms(Side.BUY, 10, 500)
 DEPOSIT = 100_000
@@ -68,9 +68,9 @@ def test_a_silent_leader_is_slashed_and_orders_come_back_whole(funded):
     stake, held = funded.chain.call(relayers.stake_of(relayer)), usd(funded)
     market = funded.chain.contract("Market").functions
     funded.chain.send(funded.accounts["stranger"], market.fail(0, placed.order.epoch))
-    assert stake - funded.chain.call(relayers.stake_of(relayer)) == Parameters().epoch_stake
+    assert stake - funded.chain.call(relayers.stake_of(relayer)) == PARAMETERS.epoch_stake
     stake_token = funded.chain.contract("StakeToken").functions
-    assert funded.chain.call(stake_token.balanceOf(funded.accounts["stranger"].address)) == Parameters().bounty
+    assert funded.chain.call(stake_token.balanceOf(funded.accounts["stranger"].address)) == PARAMETERS.bounty
     funded.wallet("ash").reclaim(placed)
     after = status(funded, placed)
     lock = TERMS.lock(funded.market.lot, funded.market.fee_bps)
