@@ -414,7 +414,7 @@ def reveal(r: Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
     assert block.number >= w.reveal_from and block.number < w.settle_from, "market: window closed"
     assert babyjubjub._on_curve(r.point[0], r.point[1]), "market: not a curve point"
     for word: uint256 in r.ciphertext:
-        assert word < R, "market: word not below r"
+        assert word < R, "statement: word not below r"
     status: uint256 = self._fixed(r.market, r.epoch, self.records[key].status, w)
     assert status & IS_VOID == 0, "market: epoch void"
 
