@@ -201,7 +201,7 @@ def build_world(
         rpc_url,
         accounts["deployer"],
         *(accounts[role].address for role in ("governor", "guardian", "issuer", "feeder")),
-        Parameters(settle_sizes=settle_sizes),
+        replace(PARAMETERS, settle_sizes=settle_sizes),
     )
     chain = Chain(rpc_url, deployment, confirmations=CONFIRMATIONS, poll_seconds=0.01)
     pool = deployment.contracts["Pool"]

@@ -8,17 +8,18 @@ from offchain.deployment import DEVELOPMENT_CHAIN_IDS, Deployment, DeploymentErr
 from offchain.transcript import CeremonyError
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
-from scripts.deploy import Parameters, deploy
+from scripts.deploy import CIRCUITS, deploy
 from scripts.network import DEFAULT_CHAIN_ID
 from tests.world import PARAMETERS, account, anvil
 
 ROLES = {role: account(index).address for index, role in enumerate(("governor", "guardian", "issuer", "feeder"), 1)}
-NAMES = circuit_build.names()
+NAMES = [*CIRCUITS, "settle_8"]
+TOKENS = {"STAKE": Token("0x" + "11" * 20, 18)}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    circuit_build.build()
+    circuit_build.build(NAMES)
     contract_build.build()
 
 
