@@ -17,6 +17,7 @@ from offchain.issuer import IssuerError
 from offchain.keystore import KeystoreError
 from offchain.ledger import Diverged
 from offchain.prover import ProverError
+from relayer.leader import LeaderError
 from offchain.snarkjs import SnarkjsError
 from offchain.transcript import CeremonyError
 from scripts.cli import auditor, ceremony, issuer, market, order, relayer, wallet

@@ -12,16 +12,8 @@ from offchain.advance import advance as advance_chunks
 from offchain.feeder import push
 from offchain.governance import Governance
 from offchain.records import EpochRecord, EpochState, MarketTerms
-from scripts.cli.common import (
-    AccountFile,
-    AsJson,
-    CommandError,
-    MarketId,
-    account,
-    receipt_row,
-    session,
-    show,
-)
+from scripts.cli.common import AccountFile, AsJson, CommandError, MarketId, account, receipt_row, session, show
+from scripts.deploy import deploy
 
 app = typer.Typer(no_args_is_help=True, help="Markets and epochs as the public sees them; governor and feeder.")
 Epoch = Annotated[int, typer.Argument(help="The epoch's number.")]
@@ -88,6 +80,23 @@ def now(market: MarketId = 0, as_json: AsJson = False) -> None:
     head, terms = here.chain.head(), here.ledger.markets[market]
     epoch = terms.epoch_at(head)
     show({"block": head, "market": market, "epoch": epoch} | asdict(terms.windows(epoch)), as_json)
+
+
+@app.command("deploy")
+def deploy_all(
+    governor: Annotated[str | None, typer.Option(help="Address behind the timelock; else the deployer.")] = None,
+    guardian: Annotated[str | None, typer.Option(help="Address that may pause; else the deployer.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="Address of the issuer; else the deployer.")] = None,
+    feeder: Annotated[str | None, typer.Option(help="Address that signs prices; else the deployer.")] = None,
+    account_file: AccountFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy all contracts, with test tokens, on a development chain, and write the deployment file."""
+    here, deployer = session(), account(account_file)
+    offices = (office or deployer.address for office in (governor, guardian, issuer, feeder))
+    deployment = deploy(here.rpc, deployer, *offices)
+    deployment.save(here.deployment_file)
+    show({"file": str(here.deployment_file), "chain": deployment.chain_id} | deployment.contracts, as_json)
 
 
 @app.command("open")

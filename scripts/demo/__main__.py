@@ -17,10 +17,11 @@ def demo(
     orders: Annotated[Path, typer.Option(help="The order file.")] = DEFAULT_FILE,
     validators: Annotated[int, typer.Option(help="1 or 5.")] = 5,
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = FOLDER / "report.json",
+    serve: Annotated[bool, typer.Option("--serve", help="Leave the network running at the end.")] = False,
 ) -> None:
     """A private trade, end to end, on a proof-of-authority network on this machine."""
     try:
-        run(orders, validators, report)
+        run(orders, validators, report, serve=serve)
     except BadOrders as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None

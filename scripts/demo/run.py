@@ -3,7 +3,7 @@
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from offchain.paths import BUILD
@@ -14,6 +14,7 @@ from scripts.demo.report import Report
 from scripts.demo.terms import reference_price
 from scripts.demo.world import World, new_world
 from scripts.figures import circuit_sizes
+from scripts.network.plan import DEFAULT_PORT_BASE, PORT_SPAN, port_is_free
 from scripts.orders import OrderRow, batches
 from scripts.orders import read as read_orders
 
@@ -25,30 +26,43 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def started_network(folder: Path, world: World, validators: int) -> Iterator[str]:
-    """A fresh network in `folder`; its RPC address. It ends with the block, however that ends."""
+def started_network(folder: Path, world: World, validators: int, keep: bool = False) -> Iterator[str]:
+    """A fresh network in `folder`; its RPC address.
+
+    It ends with the block, however that ends; with `keep` only where that fails.
+    """
     if folder.exists():
         network.wipe(folder) if (folder / "network.json").exists() else shutil.rmtree(folder)
     paying = [*world.accounts.values(), *(who.account for who in world.institutions.values())]
     plan = network.Plan(
         validators=validators,
-        port_base=network.free_port_base(),
+        port_base=_ports() if keep else network.free_port_base(),
         funded=tuple(sorted(account.address for account in paying)),
     )
     with world.report.timed("start network", f"{validators} validators"):
         running = network.start(folder, plan, say=world.say.line)
-    with running:
+    with ExitStack() as stack:
+        stack.callback(running.stop)
         yield running.http
+        if keep:
+            stack.pop_all()
 
 
-def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, say: Narrator | None = None) -> World:
+def _ports() -> int:
+    """The usual ports, where a client looks first; others if something else has them."""
+    usual = range(DEFAULT_PORT_BASE, DEFAULT_PORT_BASE + PORT_SPAN)
+    return DEFAULT_PORT_BASE if all(map(port_is_free, usual)) else network.free_port_base()
+
+
+def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, serve: bool = False) -> World:
     """Run the demonstration and write its report to `out`, also where it fails.
 
+    With `serve` the network stays up afterwards, and the command line's deployment file names it.
     Raises BadOrders before anything starts; DemoError or a component's own error where
     something is not as promised.
     """
     rows = read_orders(orders)
-    say = say or Narrator()
+    say = Narrator()
     shutil.rmtree(folder / "world", ignore_errors=True)
     (folder / "world").mkdir(parents=True)
     out.unlink(missing_ok=True)
@@ -56,12 +70,21 @@ def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, say: Na
     world.report.orders.file, world.report.orders.rows = str(orders), len(rows)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with started_network(folder / "network", world, validators) as rpc:
+        with started_network(folder / "network", world, validators, serve) as rpc:
             play(world, rpc, rows)
     finally:
         say.console.print(world.report.table())
         world.report.write(out)
+    say.line(f"all of it in {world.report.json()['seconds']:.0f} s; the report is {out}")
+    if serve:
+        _invite(world, folder / "network")
     return world
+
+
+def _invite(world: World, folder: Path) -> None:
+    world.chain.deployment.save(BUILD / "deployment.json")
+    world.say.line(f"the network stays at {world.chain.rpc_url}: set SHADOWPOOL_RPC to it if that is not port 8545")
+    world.say.line(f"stop it with `python -m scripts.network stop --dir {folder}`")
 
 
 def play(world: World, rpc: str, rows: list[OrderRow]) -> None:
