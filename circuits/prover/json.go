@@ -195,6 +195,11 @@ func readProof(path, publicPath string) (*proof, []fr.Element, error) {
 			return nil, nil, err
 		}
 	}
+	return b.decode(path, from)
+}
+
+// decode reads the bundle's two parts, which came from the files of these names.
+func (b *bundleJSON) decode(path, publicPath string) (*proof, []fr.Element, error) {
 	if b.Proof == nil || b.Publics == nil {
 		return nil, nil, badInput("%s: no proof with publicSignals in it; for snarkjs's two files add --public", path)
 	}
@@ -202,7 +207,7 @@ func readProof(path, publicPath string) (*proof, []fr.Element, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	publics, err := decodePublics(b.Publics, from)
+	publics, err := decodePublics(b.Publics, publicPath)
 	return p, publics, err
 }
 
@@ -211,12 +216,16 @@ func readJSON(path string, into any) error {
 	if err != nil {
 		return badInput("cannot read %s: %v", path, err)
 	}
+	return parseJSON(data, path, into)
+}
+
+func parseJSON(data []byte, name string, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(into); err != nil {
-		return badInput("%s: not the expected JSON: %v", path, err)
+		return badInput("%s: not the expected JSON: %v", name, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return badInput("%s: text after the JSON value; give one value a file", path)
+		return badInput("%s: text after the JSON value; give one value a file", name)
 	}
 	return nil
 }
