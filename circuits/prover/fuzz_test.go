@@ -349,10 +349,13 @@ func mutateText(t *testing.T, rng *rand.Rand, text []byte) []byte {
 // mutateValue changes one place of a JSON value, chosen on the way down.
 func mutateValue(rng *rand.Rand, value any) any {
 	if rng.IntN(8) == 0 {
-		return oddValues[rng.IntN(len(oddValues))]
+		return json.RawMessage(oddValues[rng.IntN(len(oddValues))])
 	}
 	switch v := value.(type) {
 	case map[string]any:
+		if len(v) == 0 {
+			return v
+		}
 		names := make([]string, 0, len(v))
 		for name := range v {
 			names = append(names, name)
@@ -381,10 +384,11 @@ func mutateValue(rng *rand.Rand, value any) any {
 	return value
 }
 
-var oddValues = []any{
-	nil, true, 0, 1, -1, 1e300, "", "0", "1", "-1", "01", "0x1", "1e3", "١", "\x00", "1 ",
-	fr.Modulus().String(), new(fr.Element).SetInt64(-1).String(), []any{}, []any{"1"}, map[string]any{},
-	[]any{"1", "2", "1"}, []any{[]any{"1", "0"}, []any{"1", "0"}, []any{"1", "0"}},
+// oddValues are JSON texts of the wrong type, range or spelling.
+var oddValues = []string{
+	`null`, `true`, `0`, `1`, `-1`, `1e300`, `""`, `"0"`, `"1"`, `"-1"`, `"01"`, `"0x1"`, `"1e3"`, `"١"`, `"\u0000"`,
+	`"1 "`, `"` + fr.Modulus().String() + `"`, `"` + new(fr.Element).SetInt64(-1).String() + `"`, `[]`, `["1"]`, `{}`,
+	`["1", "2", "1"]`, `[["1", "0"], ["1", "0"], ["1", "0"]]`,
 }
 
 // reportCases tells the caller, where it asks, how many cases ran.
