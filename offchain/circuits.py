@@ -61,6 +61,12 @@ def file(name: str, end: str) -> Path:
     return FOLDER / f"{name}.{end}"
 
 
+def settle_sizes() -> tuple[int, ...]:
+    """How many orders each settle circuit that is built takes, ascending."""
+    found = (path.name.removesuffix(".vkey.json").removeprefix("settle_") for path in FOLDER.glob("settle_*.vkey.json"))
+    return tuple(sorted(map(int, found)))
+
+
 def load(name: str) -> Circuit:
     """A built circuit; NotBuilt if it is not."""
     for end in ("wasm", "zkey", "vkey.json"):

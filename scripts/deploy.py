@@ -29,7 +29,10 @@ CREATION_GAS, BYTE_GAS, CODE_GAS, CONSTRUCTOR_GAS = 53_000, 16, 200, 1_000_000
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a deployment fixes. Lengths in blocks, stakes in units of the stake token."""
+    """What a deployment fixes. Lengths in blocks, stakes in units of the stake token.
+
+    `settle_sizes` are those of the settle circuits, ascending; if None, all that are built.
+    """
 
     governor_delay: int = 2
     epoch_stake: int = 100 * STAKE_UNIT
@@ -37,7 +40,7 @@ class Parameters:
     unbonding_blocks: int = 100
     snapshot_lag: int = 4
     key_max_age: int = 86_400
-    settle_sizes: tuple[int, ...] = (8,)
+    settle_sizes: tuple[int, ...] | None = None
 
 
 class _Deployer:
@@ -91,7 +94,8 @@ def deploy(
     DeploymentError or CeremonyError before anything is sent, Reverted if a creation fails.
     """
     chain = Chain(rpc_url, on_receipt=on_receipt)
-    names = [*CIRCUITS, *(f"settle_{size}" for size in parameters.settle_sizes)]
+    sizes = circuits.settle_sizes() if parameters.settle_sizes is None else parameters.settle_sizes
+    names = [*CIRCUITS, *(f"settle_{size}" for size in sizes)]
     if tokens is None and chain.chain_id not in DEVELOPMENT_CHAIN_IDS:
         raise DeploymentError(f"chain {chain.chain_id} is no development chain: name its tokens, STAKE among them")
     keys = {name: ceremony.accept(name, chain.chain_id) for name in names}
@@ -123,7 +127,7 @@ def deploy(
     found["Market"] = make.create(
         "Market", pool, relayers, found["Keys"], found["Credentials"],
         verifier["commit"], verifier["reclaim"], verifier["print"],
-        [verifier[f"settle_{size}"] for size in parameters.settle_sizes], list(parameters.settle_sizes),
+        [verifier[f"settle_{size}"] for size in sizes], list(sizes),
         found["Governor"],
     )  # fmt: skip
     block = make.settle()
