@@ -243,7 +243,7 @@ def test_one_commit_over_the_quota_is_refused(world, built):
         wallet.build_commit(0, built.epoch, BUY, credential(world, "dogwood"))
     # A wallet that lies to itself about the quota makes a proof that the market does not take.
     liar = world.restore("dogwood")
-    liar.sync()
+    liar.ledger.sync()
     liar.ledger.markets[0] = replace(market, quota=market.quota + 1)
     _, call = liar.build_commit(0, built.epoch, BUY, credential(world, "dogwood"))
     refused(world, call, PROOF)
@@ -389,13 +389,23 @@ def revealed(world, batch, tmp_path_factory) -> Revealed:
     }
     for call in calls.values():
         world.send("carrier", call)
-    world.go_to(world.market.windows(batch.epoch).settle)
-    world.confirm()
-    sent: list[Call] = []
-    keeping = replace(world)
-    keeping.send = lambda role, call: sent.append(call)
-    keeping.settle(0, batch.epoch)
-    return Revealed(batch, {name: slot for slot, name in enumerate(calls)}, sent[0])
+    return Revealed(batch, {name: slot for slot, name in enumerate(calls)}, proved(world, batch.epoch))
+
+
+class Held(Exception):
+    """A transaction that was about to be sent."""
+
+
+def proved(world: World, epoch: int) -> Call:
+    """The settlement that the leader proves, held back where it would be sent."""
+
+    def hold(account, call, **_):
+        raise Held(call)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Held) as held:
+        patch.setattr(world.chain, "send", hold)
+        world.settle(0, epoch)
+    return Call("Market", "settle", tuple(held.value.args[0].args))
 
 
 def test_a_leader_that_is_not_is_refused(world, revealed, tmp_path):
