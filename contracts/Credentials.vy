@@ -8,6 +8,10 @@
         leaves the former root valid for a while, so that proofs in flight survive it.
 """
 
+from .interfaces import ICredentials
+
+implements: ICredentials
+
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 CAPACITY: constant(uint256) = 2**20
 GRACE: constant(uint256) = 20  # blocks

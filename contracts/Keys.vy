@@ -6,9 +6,12 @@
         once set, never changes: an epoch keeps the versions of its first commit.
 """
 
+from .interfaces import IKeys
 from .interfaces import IVerifier
 from .modules import babyjubjub
 from .modules import statement
+
+implements: IKeys
 
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 

@@ -9,11 +9,14 @@
 
 from .interfaces import ICredentials
 from .interfaces import IKeys
+from .interfaces import IMarket
 from .interfaces import IPool
 from .interfaces import IRelayers
-from .interfaces import ISource
 from .interfaces import IVerifier
 from .modules import babyjubjub
+from .modules import epoch_record
+from .modules import layout
+from .modules import market_terms
 from .modules import statement
 
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -26,232 +29,17 @@ MASK160: constant(uint256) = 2**160 - 1
 MAX_SLOTS: constant(uint256) = 64
 HEAD_WORDS: constant(uint256) = 34
 SLOT_WORDS: constant(uint256) = 11
-MAX_FEE_BPS: constant(uint256) = 1000
-MAX_BPS: constant(uint256) = 10000
 # How far ahead of the block a commit may date its credential check, in seconds.
 MAX_AHEAD: constant(uint256) = 3600
-# What a source may spend, and what must be left before it is asked: with less, the 63/64
-# that a call gets at most could starve it, and anyone could make an epoch Void.
-SOURCE_GAS: constant(uint256) = 120_000
-SOURCE_GAS_NEEDED: constant(uint256) = 150_000
-
 # keccak256 of what an order's key signs starts with this.
 REVEAL_DOMAIN: constant(bytes32) = keccak256("shadowpool.v1.reveal")
 # Record of an order that was reclaimed.
 RECLAIMED: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000000000000000001
 
-UNOPENED: constant(uint256) = 0
-COMMIT: constant(uint256) = 1
-FROZEN: constant(uint256) = 2
-REVEAL: constant(uint256) = 3
-SETTLING: constant(uint256) = 4
-SETTLED: constant(uint256) = 5
-EMPTY: constant(uint256) = 6
-FAILED: constant(uint256) = 7
-VOID: constant(uint256) = 8
-
-# An epoch's status word: live commits (16 bits), reveals (16), reference (64), settled block
-# (64), invalid mask (64), then flags.
-ONE_REVEAL: constant(uint256) = 2**16
-REFERENCE: constant(uint256) = 32
-SETTLED_BLOCK: constant(uint256) = 96
-INVALID: constant(uint256) = 160
-IS_OPEN: constant(uint256) = 2**224
-IS_VOID: constant(uint256) = 2**225
-IS_SLASHED: constant(uint256) = 2**226
-IS_RELEASED: constant(uint256) = 2**227
-IS_PRINTED: constant(uint256) = 2**228
-
-struct MarketTerms:
-    base: address
-    quote: address
-    lot: uint256  # base units
-    min_quantity: uint256  # lots
-    fee_bps: uint256
-    bond_bps: uint256
-    jurisdictions: uint256  # bit i admits code i
-    tier: uint256
-    start_block: uint256
-    commit_blocks: uint256
-    freeze_blocks: uint256
-    reveal_blocks: uint256
-    settle_blocks: uint256
-    capacity: uint256  # orders an epoch
-    quota: uint256  # orders a credential and epoch
-    split_bps: uint256  # the leader's part of the fees
-    deferral: uint256  # blocks between settlement and print
-    source: address
-    max_age: uint256  # blocks, of a reference at the freeze
-    collar_bps: uint256
-
-struct Windows:
-    open: uint256
-    freeze: uint256
-    reveal_from: uint256
-    settle_from: uint256
-    deadline: uint256
-
-struct Epoch:
-    leader: address
-    reveal_key_version: uint256
-    reveal_key: uint256[2]
-    auditor_version: uint256
-    treasury_version: uint256
-    live: uint256
-    reveals: uint256
-    commit_chain: bytes32
-    reveal_chain: bytes32
-    reference: uint256
-    fixed: bool
-    void: bool
-    slashed: bool
-    released: bool
-    settled_block: uint256
-    invalid_mask: uint256
-    print_commitment: uint256
-    printed: bool
-    price: uint256
-    volume: uint256
-
-struct Record:
-    parties: uint256  # leader, then versions of reveal, auditor, treasury key (32 bits each)
-    status: uint256
-    # The commit chain; once settled, when nothing can be revealed, the print commitment.
-    chain_or_print: bytes32
-    reveal_chain: bytes32
-    print: uint256  # price + 2^64 volume
-
-struct Commit:
-    market: uint256
-    epoch: uint256
-    tree0: uint256
-    root0: uint256
-    tree1: uint256
-    root1: uint256
-    nf0: uint256
-    nf1: uint256
-    change_cm: uint256
-    quota_nullifier: uint256
-    oc: uint256
-    rk: address
-    credential_root: uint256
-    time: uint256
-
-struct Reveal:
-    market: uint256
-    epoch: uint256
-    quota_nullifier: uint256
-    oc: uint256
-    point: uint256[2]
-    ciphertext: uint256[4]
-
-struct Settlement:
-    market: uint256
-    epoch: uint256
-    size: uint256
-    invalid_mask: uint256
-    print_commitment: uint256
-    audit_point: uint256[2]
-    audit: uint256[2]
-    treasury_pad: uint256
-    leader_cm: uint256
-    treasury_cm: uint256
-
 # A settlement's whole statement, at the largest size.
 struct Words:
     head: uint256[HEAD_WORDS]
     slots: uint256[SLOT_WORDS][MAX_SLOTS]
-
-struct Reclaim:
-    market: uint256
-    epoch: uint256
-    quota_nullifier: uint256
-    oc: uint256
-    rk: address
-    slot: uint256  # 0 if never revealed, else 1 + place
-    refund_cm: uint256
-    treasury_cm: uint256
-    point: uint256[2]
-    treasury_pad: uint256
-
-event MarketOpened:
-    market: indexed(uint256)
-    terms: MarketTerms
-
-event EpochOpened:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    leader: address
-    reveal_version: uint256
-    auditor_version: uint256
-    treasury_version: uint256
-
-event Committed:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    quota_nullifier: uint256
-    oc: uint256
-    rk: address
-    position: uint256
-    memo: uint256[8]
-
-event Revealed:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    slot: uint256
-    quota_nullifier: uint256
-    oc: uint256
-    point: uint256[2]
-    ciphertext: uint256[4]
-
-event ReferenceFixed:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    price: uint256
-    void: bool
-
-event Settled:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    count: uint256
-    invalid_mask: uint256
-    print_commitment: uint256
-    audit_point: uint256[2]
-    audit: uint256[2]
-    treasury_pad: uint256
-    leader_cm: uint256
-    treasury_cm: uint256
-    position: uint256
-    slots: DynArray[uint256[2], MAX_SLOTS]
-    memo: uint256[8]
-
-event Reclaimed:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    quota_nullifier: uint256
-    oc: uint256
-    forfeit: bool
-    position: uint256
-    point: uint256[2]
-    treasury_pad: uint256
-    memo: uint256[8]
-
-event Failed:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    leader: address
-    slashed: uint256
-    bounty: uint256
-
-event Released:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-
-event Printed:
-    market: indexed(uint256)
-    epoch: indexed(uint256)
-    price: uint256
-    volume: uint256
 
 pool: public(immutable(address))
 relayers: public(immutable(address))
@@ -270,7 +58,7 @@ max_size: public(uint256)
 market_count: public(uint256)
 packed_terms: HashMap[uint256, uint256[5]]
 # By market * 2^64 + epoch.
-records: HashMap[uint256, Record]
+records: HashMap[uint256, epoch_record.Record]
 # One word an order, under its quota nullifier, for ever.
 order_record: public(HashMap[uint256, bytes32])
 
@@ -320,53 +108,29 @@ def __init__(
 
 
 @external
-def open_market(terms: MarketTerms) -> uint256:
+def open_market(terms: IMarket.MarketTerms) -> uint256:
     """
     @notice Opens a market, whose terms never change. Governance only.
     @return The market's id, from 0.
     """
     assert msg.sender == governance, "market: not governance"
-    assert terms.base.is_contract and terms.quote.is_contract and terms.source.is_contract, "market: address without code"
-    assert terms.base != terms.quote, "market: base is quote"
-    for word: uint256 in [terms.lot, terms.min_quantity]:
-        assert word > 0 and word < WORD, "market: quantity out of range"
-    for bps: uint256 in [terms.bond_bps, terms.split_bps, terms.collar_bps]:
-        assert bps <= MAX_BPS, "market: rate out of range"
-    assert terms.fee_bps <= MAX_FEE_BPS, "market: rate out of range"
-    assert terms.jurisdictions > 0 and terms.jurisdictions < 2**250 and terms.tier < 2**8, "market: admission out of range"
-    assert terms.quota > 0 and terms.quota < 2**16, "market: quota out of range"
-    assert terms.capacity > 0 and terms.capacity <= self.max_size, "market: capacity out of range"
-    assert terms.start_block > block.number and terms.start_block < 2**32, "market: start out of range"
-    # Frozen for a block at least: a source may store in the freeze block itself.
-    for length: uint256 in [terms.commit_blocks, terms.freeze_blocks, terms.reveal_blocks, terms.settle_blocks]:
-        assert length > 0 and length < 2**32, "market: length out of range"
-    for length: uint256 in [terms.deferral, terms.max_age]:
-        assert length < 2**32, "market: length out of range"
-
     id: uint256 = self.market_count
     self.market_count = id + 1
-    self.packed_terms[id] = [
-        convert(terms.base, uint256) | (terms.min_quantity << 160) | (terms.fee_bps << 224) | (terms.bond_bps << 240),
-        convert(terms.quote, uint256) | (terms.lot << 160) | (terms.quota << 224) | (terms.tier << 240) | (terms.capacity << 248),
-        terms.jurisdictions,
-        terms.start_block | (terms.commit_blocks << 32) | (terms.freeze_blocks << 64) | (terms.reveal_blocks << 96)
-        | (terms.settle_blocks << 128) | (terms.deferral << 160) | (terms.max_age << 192),
-        convert(terms.source, uint256) | (terms.split_bps << 160) | (terms.collar_bps << 176),
-    ]
-    log MarketOpened(market=id, terms=terms)
+    self.packed_terms[id] = market_terms._packed(terms, self.max_size)
+    log IMarket.MarketOpened(market=id, terms=terms)
     return id
 
 
 @external
 @nonreentrant
-def commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8]):
+def commit(proof: uint256[8], digest: uint256, c: IMarket.Commit, memo: uint256[8]):
     """
     @notice Commits a funded order to an epoch whose window is open. Anyone may carry it.
     @dev The first commit of an epoch fixes its leader and keys. Stopped by a pause (pool.spend).
     @param c The statement's words that are not the market's own; `rk` signs the reveal.
     @param memo The order and the change note, encrypted to their owner.
     """
-    w: Windows = self._windows(c.market, c.epoch)
+    w: IMarket.Windows = self._windows(c.market, c.epoch)
     key: uint256 = self._key(c.market, c.epoch)
     assert block.number >= w.open and block.number < w.freeze, "market: window closed"
     assert block.timestamp <= c.time and c.time <= block.timestamp + MAX_AHEAD, "market: time out of range"
@@ -379,7 +143,7 @@ def commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8]):
     self._check_commit(proof, digest, c, memo)
 
     if status == 0:
-        status = IS_OPEN
+        status = epoch_record.IS_OPEN
         self._open_epoch(c.market, c.epoch, w.open)
     self.records[key].status = status + 1
     self.records[key].chain_or_print = keccak256(
@@ -388,7 +152,7 @@ def commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8]):
     self.order_record[c.quota_nullifier] = self._order(c.oc, c.rk, c.market, c.epoch, 0)
     extcall IPool(pool).spend(c.tree0, c.root0, c.tree1, c.root1, c.nf0, c.nf1)
     position: uint256 = extcall IPool(pool).append([c.change_cm])
-    log Committed(
+    log IMarket.Committed(
         market=c.market,
         epoch=c.epoch,
         quota_nullifier=c.quota_nullifier,
@@ -401,7 +165,7 @@ def commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8]):
 
 @external
 @nonreentrant
-def reveal(r: Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
+def reveal(r: IMarket.Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
     """
     @notice Opens an order to the epoch's leader, once, in the reveal window. Anyone may carry it.
     @dev The order's key signs, bare, keccak256(abi_encode(keccak256("shadowpool.v1.reveal"),
@@ -409,14 +173,14 @@ def reveal(r: Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
          ciphertext)). The first reveal of an epoch fixes its reference.
     @param r The order and its ciphertext under the leader's key.
     """
-    w: Windows = self._windows(r.market, r.epoch)
+    w: IMarket.Windows = self._windows(r.market, r.epoch)
     key: uint256 = self._key(r.market, r.epoch)
     assert block.number >= w.reveal_from and block.number < w.settle_from, "market: window closed"
     assert babyjubjub._on_curve(r.point[0], r.point[1]), "market: not a curve point"
     for word: uint256 in r.ciphertext:
         assert word < R, "statement: word not below r"
     status: uint256 = self._fixed(r.market, r.epoch, self.records[key].status, w)
-    assert status & IS_VOID == 0, "market: epoch void"
+    assert status & epoch_record.IS_VOID == 0, "market: epoch void"
 
     frozen: bytes32 = self.records[key].chain_or_print
     version: uint256 = (self.records[key].parties >> 160) & MASK32
@@ -433,9 +197,9 @@ def reveal(r: Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
     slot: uint256 = (status >> 16) & MASK16
     previous: bytes32 = frozen if slot == 0 else self.records[key].reveal_chain
     self.records[key].reveal_chain = keccak256(abi_encode(previous, r.oc, r.point, r.ciphertext))
-    self.records[key].status = status + ONE_REVEAL
+    self.records[key].status = status + epoch_record.ONE_REVEAL
     self.order_record[r.quota_nullifier] = self._order(r.oc, signer, r.market, r.epoch, slot + 1)
-    log Revealed(
+    log IMarket.Revealed(
         market=r.market,
         epoch=r.epoch,
         slot=slot,
@@ -451,7 +215,7 @@ def reveal(r: Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
 def settle(
     proof: uint256[8],
     digest: uint256,
-    s: Settlement,
+    s: IMarket.Settlement,
     slots: DynArray[uint256[SLOT_WORDS], MAX_SLOTS],
     memo: uint256[8],
 ):
@@ -462,14 +226,14 @@ def settle(
     @param slots Per reveal, in order: oc, Ex, Ey, ct0..ct3, base cm, quote cm, receipt, audit word.
     @param memo The leader's fee note, encrypted to its owner.
     """
-    w: Windows = self._windows(s.market, s.epoch)
+    w: IMarket.Windows = self._windows(s.market, s.epoch)
     key: uint256 = self._key(s.market, s.epoch)
     status: uint256 = self.records[key].status
     parties: uint256 = self.records[key].parties
     count: uint256 = len(slots)
     assert block.number >= w.settle_from and block.number < w.deadline, "market: window closed"
     assert convert(msg.sender, uint256) == parties & MASK160, "market: not the leader"
-    assert (status >> SETTLED_BLOCK) & MASK64 == 0, "market: already settled"
+    assert (status >> epoch_record.SETTLED_BLOCK) & MASK64 == 0, "market: already settled"
     assert count > 0 and count == (status >> 16) & MASK16, "market: wrong number of reveals"
     assert s.invalid_mask < 1 << count, "market: mask out of range"
     verifier: address = self.settle_verifier[s.size]
@@ -479,7 +243,19 @@ def settle(
     receipts: DynArray[uint256[2], MAX_SLOTS] = []
     # Absent slots stay zero. Laid out and hashed in this one frame: memory costs more than the loops.
     d: Words = empty(Words)
-    d.head = self._settle_head(s, parties, status, self.records[key].reveal_chain, memo)
+    d.head = layout._settle_head(
+        pool,
+        s,
+        self.packed_terms[s.market][0],
+        self.packed_terms[s.market][1],
+        self.packed_terms[s.market][4],
+        parties,
+        status,
+        self.records[key].reveal_chain,
+        self._leader_words(parties),
+        staticcall IKeys(keys).points((parties >> 192) & MASK32, parties >> 224),
+        memo,
+    )
     link: bytes32 = self.records[key].chain_or_print
     place: uint256 = 0
     for slot: uint256[SLOT_WORDS] in slots:
@@ -508,11 +284,11 @@ def settle(
             evaluation = unsafe_add(uint256_mulmod(evaluation, challenge, R), word)
     statement._require(verifier, proof, digest, challenge, evaluation)
 
-    self.records[key].status = status | (block.number << SETTLED_BLOCK) | (s.invalid_mask << INVALID)
+    self.records[key].status = status | (block.number << epoch_record.SETTLED_BLOCK) | (s.invalid_mask << epoch_record.INVALID)
     self.records[key].chain_or_print = convert(s.print_commitment, bytes32)
     extcall IRelayers(relayers).release(msg.sender)
     position: uint256 = extcall IPool(pool).append(leaves)
-    log Settled(
+    log IMarket.Settled(
         market=s.market,
         epoch=s.epoch,
         count=count,
@@ -531,7 +307,7 @@ def settle(
 
 @external
 @nonreentrant
-def reclaim(proof: uint256[8], digest: uint256, c: Reclaim, memo: uint256[8]):
+def reclaim(proof: uint256[8], digest: uint256, c: IMarket.Reclaim, memo: uint256[8]):
     """
     @notice Gives an unsettled order's lock back to its owner: all of it before the freeze (a
             cancel) and where the epoch is Failed or Void; less the bond where it is Empty, or
@@ -539,32 +315,32 @@ def reclaim(proof: uint256[8], digest: uint256, c: Reclaim, memo: uint256[8]):
     @param c The order with its key and slot, and the statement's words that are not the market's own.
     @param memo The refund note, encrypted to its owner.
     """
-    w: Windows = self._windows(c.market, c.epoch)
+    w: IMarket.Windows = self._windows(c.market, c.epoch)
     key: uint256 = self._key(c.market, c.epoch)
     status: uint256 = self.records[key].status
     assert self.order_record[c.quota_nullifier] == self._order(c.oc, c.rk, c.market, c.epoch, c.slot), "market: no such order"
     if block.number >= w.reveal_from:
         status = self._fixed(c.market, c.epoch, status, w)
-    state: uint256 = self._state(status, w)
+    state: uint256 = epoch_record._state(status, w)
     forfeit: uint256 = 0
-    if state == COMMIT:
+    if state == epoch_record.COMMIT:
         status -= 1
         self.records[key].chain_or_print = keccak256(
             abi_encode(self.records[key].chain_or_print, c.oc, empty(bytes32))
         )
-    elif state == EMPTY:
+    elif state == epoch_record.EMPTY:
         forfeit = 1
-    elif state == SETTLED:
-        assert c.slot == 0 or ((status >> INVALID) >> (c.slot - 1)) & 1 == 1, "market: order settled"
+    elif state == epoch_record.SETTLED:
+        assert c.slot == 0 or ((status >> epoch_record.INVALID) >> (c.slot - 1)) & 1 == 1, "market: order settled"
         forfeit = 1
     else:
-        assert state == FAILED or state == VOID, "market: not reclaimable now"
+        assert state == epoch_record.FAILED or state == epoch_record.VOID, "market: not reclaimable now"
     self._check_reclaim(proof, digest, c, forfeit, memo)
 
     self.records[key].status = status
     self.order_record[c.quota_nullifier] = RECLAIMED
     position: uint256 = extcall IPool(pool).append([c.refund_cm, c.treasury_cm])
-    log Reclaimed(
+    log IMarket.Reclaimed(
         market=c.market,
         epoch=c.epoch,
         quota_nullifier=c.quota_nullifier,
@@ -584,17 +360,17 @@ def fail(market: uint256, epoch: uint256):
     @notice Slashes the leader of an epoch that had reveals and was not settled in time, once.
             Anyone may, for the bounty.
     """
-    w: Windows = self._windows(market, epoch)
+    w: IMarket.Windows = self._windows(market, epoch)
     key: uint256 = self._key(market, epoch)
     status: uint256 = self.records[key].status
-    assert self._state(status, w) == FAILED, "market: epoch not failed"
-    assert status & IS_SLASHED == 0, "market: already slashed"
-    self.records[key].status = status | IS_SLASHED
+    assert epoch_record._state(status, w) == epoch_record.FAILED, "market: epoch not failed"
+    assert status & epoch_record.IS_SLASHED == 0, "market: already slashed"
+    self.records[key].status = status | epoch_record.IS_SLASHED
     leader: address = self._address(self.records[key].parties)
     slashed: uint256 = 0
     bounty: uint256 = 0
     slashed, bounty = extcall IRelayers(relayers).slash(leader, msg.sender)
-    log Failed(market=market, epoch=epoch, leader=leader, slashed=slashed, bounty=bounty)
+    log IMarket.Failed(market=market, epoch=epoch, leader=leader, slashed=slashed, bounty=bounty)
 
 
 @external
@@ -603,17 +379,17 @@ def release(market: uint256, epoch: uint256):
     """
     @notice Frees the stake reserved for an epoch that is Empty or Void, once. Anyone may.
     """
-    w: Windows = self._windows(market, epoch)
+    w: IMarket.Windows = self._windows(market, epoch)
     key: uint256 = self._key(market, epoch)
     status: uint256 = self.records[key].status
     assert block.number >= w.reveal_from, "market: epoch not over"
     status = self._fixed(market, epoch, status, w)
-    state: uint256 = self._state(status, w)
-    assert state == EMPTY or state == VOID, "market: epoch not over"
-    assert status & IS_RELEASED == 0, "market: already released"
-    self.records[key].status = status | IS_RELEASED
+    state: uint256 = epoch_record._state(status, w)
+    assert state == epoch_record.EMPTY or state == epoch_record.VOID, "market: epoch not over"
+    assert status & epoch_record.IS_RELEASED == 0, "market: already released"
+    self.records[key].status = status | epoch_record.IS_RELEASED
     extcall IRelayers(relayers).release(self._address(self.records[key].parties))
-    log Released(market=market, epoch=epoch)
+    log IMarket.Released(market=market, epoch=epoch)
 
 
 @external
@@ -629,54 +405,32 @@ def print_epoch(
     """
     key: uint256 = self._key(market, epoch)
     status: uint256 = self.records[key].status
-    settled_block: uint256 = (status >> SETTLED_BLOCK) & MASK64
+    settled_block: uint256 = (status >> epoch_record.SETTLED_BLOCK) & MASK64
     deferral: uint256 = (self.packed_terms[market][3] >> 160) & MASK32
     assert settled_block > 0, "market: not settled"
     assert block.number >= settled_block + deferral, "market: print deferred"
-    assert status & IS_PRINTED == 0, "market: already printed"
+    assert status & epoch_record.IS_PRINTED == 0, "market: already printed"
     assert price < WORD and volume < 2**128, "market: print out of range"
     commitment: uint256 = convert(self.records[key].chain_or_print, uint256)
     statement._require_three(pool, print_verifier, PRINT_CIRCUIT, proof, digest, [commitment, price, volume])
-    self.records[key].status = status | IS_PRINTED
+    self.records[key].status = status | epoch_record.IS_PRINTED
     self.records[key].print = price | (volume << 64)
-    log Printed(market=market, epoch=epoch, price=price, volume=volume)
+    log IMarket.Printed(market=market, epoch=epoch, price=price, volume=volume)
 
 
 @external
 @view
-def terms(market: uint256) -> MarketTerms:
+def terms(market: uint256) -> IMarket.MarketTerms:
     """
     @return The terms of a market; reverts if there is none.
     """
-    t: uint256[5] = self.packed_terms[market]
-    assert t[3] != 0, "market: unknown market"
-    return MarketTerms(
-        base=self._address(t[0]),
-        quote=self._address(t[1]),
-        lot=(t[1] >> 160) & MASK64,
-        min_quantity=(t[0] >> 160) & MASK64,
-        fee_bps=(t[0] >> 224) & MASK16,
-        bond_bps=t[0] >> 240,
-        jurisdictions=t[2],
-        tier=(t[1] >> 240) & 255,
-        start_block=t[3] & MASK32,
-        commit_blocks=(t[3] >> 32) & MASK32,
-        freeze_blocks=(t[3] >> 64) & MASK32,
-        reveal_blocks=(t[3] >> 96) & MASK32,
-        settle_blocks=(t[3] >> 128) & MASK32,
-        capacity=t[1] >> 248,
-        quota=(t[1] >> 224) & MASK16,
-        split_bps=(t[4] >> 160) & MASK16,
-        deferral=(t[3] >> 160) & MASK32,
-        source=self._address(t[4]),
-        max_age=t[3] >> 192,
-        collar_bps=t[4] >> 176,
-    )
+    assert self.packed_terms[market][3] != 0, "market: unknown market"
+    return market_terms._unpacked(self.packed_terms[market])
 
 
 @external
 @view
-def windows(market: uint256, epoch: uint256) -> Windows:
+def windows(market: uint256, epoch: uint256) -> IMarket.Windows:
     """
     @return First blocks of: commit window, frozen (F), reveal window, settling, and past the deadline.
     """
@@ -689,10 +443,7 @@ def epoch_at(market: uint256, number: uint256) -> uint256:
     """
     @return The epoch whose commit window holds a block; reverts before the market starts.
     """
-    t: uint256 = self.packed_terms[market][3]
-    assert t != 0, "market: unknown market"
-    assert number >= t & MASK32, "market: not started"
-    return (number - (t & MASK32)) // ((t >> 32) & MASK32)
+    return market_terms._epoch_at(self.packed_terms[market][3], number)
 
 
 @external
@@ -702,51 +453,24 @@ def state(market: uint256, epoch: uint256) -> uint256:
     @return 0 Unopened (no commit), 1 Commit, 2 Frozen, 3 Reveal, 4 Settling, 5 Settled, 6 Empty,
             7 Failed, 8 Void, as of this block. Sees a Void that no transaction has fixed yet.
     """
-    w: Windows = self._windows(market, epoch)
+    w: IMarket.Windows = self._windows(market, epoch)
     key: uint256 = self._key(market, epoch)
     status: uint256 = self.records[key].status
-    if status != 0 and block.number >= w.reveal_from and not self._is_fixed(status):
+    if status != 0 and block.number >= w.reveal_from and not epoch_record._is_fixed(status):
         status |= self._reference(market, w.freeze)
-    return self._state(status, w)
+    return epoch_record._state(status, w)
 
 
 @external
 @view
-def epochs(market: uint256, epoch: uint256) -> Epoch:
+def epochs(market: uint256, epoch: uint256) -> IMarket.Epoch:
     """
     @return What is stored of an epoch; zeros before its first commit. The commit chain is kept
             until the settlement, the print commitment from then on.
     """
-    record: Record = self.records[self._key(market, epoch)]
-    settled: bool = (record.status >> SETTLED_BLOCK) & MASK64 != 0
-    leader: address = self._address(record.parties)
-    version: uint256 = (record.parties >> 160) & MASK32
-    owner: uint256 = 0
-    x: uint256 = 0
-    y: uint256 = 0
-    owner, x, y = staticcall IRelayers(relayers).leader_words(leader, version)
-    return Epoch(
-        leader=leader,
-        reveal_key_version=version,
-        reveal_key=[x, y],
-        auditor_version=(record.parties >> 192) & MASK32,
-        treasury_version=record.parties >> 224,
-        live=record.status & MASK16,
-        reveals=(record.status >> 16) & MASK16,
-        commit_chain=empty(bytes32) if settled else record.chain_or_print,
-        reveal_chain=record.reveal_chain,
-        reference=(record.status >> REFERENCE) & MASK64,
-        fixed=self._is_fixed(record.status),
-        void=record.status & IS_VOID != 0,
-        slashed=record.status & IS_SLASHED != 0,
-        released=record.status & IS_RELEASED != 0,
-        settled_block=(record.status >> SETTLED_BLOCK) & MASK64,
-        invalid_mask=(record.status >> INVALID) & MASK64,
-        print_commitment=convert(record.chain_or_print, uint256) if settled else 0,
-        printed=record.status & IS_PRINTED != 0,
-        price=record.print & MASK64,
-        volume=record.print >> 64,
-    )
+    record: epoch_record.Record = self.records[self._key(market, epoch)]
+    leader: uint256[3] = self._leader_words(record.parties)
+    return epoch_record._unpacked(record, [leader[1], leader[2]])
 
 
 @internal
@@ -770,66 +494,34 @@ def _order(oc: uint256, rk: address, market: uint256, epoch: uint256, slot: uint
 
 @internal
 @view
-def _windows(market: uint256, epoch: uint256) -> Windows:
-    t: uint256 = self.packed_terms[market][3]
-    assert t != 0, "market: unknown market"
-    length: uint256 = (t >> 32) & MASK32
-    open: uint256 = (t & MASK32) + epoch * length
-    freeze: uint256 = open + length
-    reveal_from: uint256 = freeze + ((t >> 64) & MASK32)
-    settle_from: uint256 = reveal_from + ((t >> 96) & MASK32)
-    return Windows(
-        open=open,
-        freeze=freeze,
-        reveal_from=reveal_from,
-        settle_from=settle_from,
-        deadline=settle_from + ((t >> 128) & MASK32),
-    )
+def _windows(market: uint256, epoch: uint256) -> IMarket.Windows:
+    return market_terms._windows(self.packed_terms[market][3], epoch)
 
 
 @internal
 @view
-def _state(status: uint256, w: Windows) -> uint256:
-    """
-    @notice The state of an epoch in this block. A Void one must have been fixed.
-    """
-    if status == 0:
-        return UNOPENED
-    if status & IS_VOID != 0:
-        return VOID
-    if (status >> SETTLED_BLOCK) & MASK64 != 0:
-        return SETTLED
-    if block.number < w.freeze:
-        return COMMIT
-    if block.number < w.reveal_from:
-        return FROZEN
-    if block.number < w.settle_from:
-        return REVEAL
-    if (status >> 16) & MASK16 == 0:
-        return EMPTY
-    return SETTLING if block.number < w.deadline else FAILED
+def _leader_words(parties: uint256) -> uint256[3]:
+    words: uint256[3] = empty(uint256[3])
+    words[0], words[1], words[2] = staticcall IRelayers(relayers).leader_words(
+        self._address(parties), (parties >> 160) & MASK32
+    )
+    return words
 
 
 @internal
-@pure
-def _is_fixed(status: uint256) -> bool:
-    return status & (IS_VOID | (MASK64 << REFERENCE)) != 0
-
-
-@internal
-def _fixed(market: uint256, epoch: uint256, status: uint256, w: Windows) -> uint256:
+def _fixed(market: uint256, epoch: uint256, status: uint256, w: IMarket.Windows) -> uint256:
     """
     @notice The status with its reference fixed. The caller is past the frozen blocks, and stores it.
     """
     assert status != 0, "market: epoch has no commits"
-    if self._is_fixed(status):
+    if epoch_record._is_fixed(status):
         return status
     reference: uint256 = self._reference(market, w.freeze)
-    log ReferenceFixed(
+    log IMarket.ReferenceFixed(
         market=market,
         epoch=epoch,
-        price=(reference >> REFERENCE) & MASK64,
-        void=reference & IS_VOID != 0,
+        price=(reference >> epoch_record.REFERENCE) & MASK64,
+        void=reference & epoch_record.IS_VOID != 0,
     )
     return status | reference
 
@@ -837,29 +529,8 @@ def _fixed(market: uint256, epoch: uint256, status: uint256, w: Windows) -> uint
 @internal
 @view
 def _reference(market: uint256, freeze: uint256) -> uint256:
-    """
-    @notice What the market's source answers for the freeze block, as bits of the status: its
-            price, or IS_VOID if it fails, is malformed, out of range or too old.
-    """
-    assert msg.gas > SOURCE_GAS_NEEDED, "market: more gas needed"
-    max_age: uint256 = self.packed_terms[market][3] >> 192
-    success: bool = False
-    answer: Bytes[64] = b""
-    success, answer = raw_call(
-        self._address(self.packed_terms[market][4]),
-        abi_encode(freeze, method_id=method_id("at(uint256)")),
-        max_outsize=64,
-        gas=SOURCE_GAS,
-        is_static_call=True,
-        revert_on_failure=False,
-    )
-    if not success or len(answer) != 64:
-        return IS_VOID
-    price: uint256 = convert(slice(answer, 0, 32), uint256)
-    stored: uint256 = convert(slice(answer, 32, 32), uint256)
-    if price == 0 or price > MASK64 or stored > freeze or freeze - stored > max_age:
-        return IS_VOID
-    return price << REFERENCE
+    source: address = self._address(self.packed_terms[market][4])
+    return epoch_record._reference(source, freeze, self.packed_terms[market][3] >> 192)
 
 
 @internal
@@ -877,7 +548,7 @@ def _open_epoch(market: uint256, epoch: uint256, open: uint256):
     self.records[self._key(market, epoch)].parties = (
         convert(leader, uint256) | (version << 160) | (auditor << 192) | (treasury << 224)
     )
-    log EpochOpened(
+    log IMarket.EpochOpened(
         market=market,
         epoch=epoch,
         leader=leader,
@@ -889,34 +560,10 @@ def _open_epoch(market: uint256, epoch: uint256, open: uint256):
 
 @internal
 @view
-def _check_commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8]):
+def _check_commit(proof: uint256[8], digest: uint256, c: IMarket.Commit, memo: uint256[8]):
     t0: uint256 = self.packed_terms[c.market][0]
     t1: uint256 = self.packed_terms[c.market][1]
-    d: uint256[23] = [
-        c.tree0,
-        c.root0,
-        c.tree1,
-        c.root1,
-        c.nf0,
-        c.nf1,
-        c.change_cm,
-        c.quota_nullifier,
-        c.oc,
-        convert(c.rk, uint256),
-        c.market,
-        c.epoch,
-        c.credential_root,
-        c.time,
-        t0 & MASK160,
-        t1 & MASK160,
-        (t1 >> 160) & MASK64,
-        (t0 >> 160) & MASK64,
-        (t0 >> 224) & MASK16,
-        self.packed_terms[c.market][2],
-        (t1 >> 240) & 255,
-        (t1 >> 224) & MASK16,
-        convert(keccak256(abi_encode(memo)), uint256) % R,
-    ]
+    d: uint256[23] = layout._commit(c, t0, t1, self.packed_terms[c.market][2], memo)
     challenge: uint256 = statement._challenge(pool, COMMIT_CIRCUIT, digest, keccak256(abi_encode(d)))
     evaluation: uint256 = 0
     for word: uint256 in d:
@@ -927,90 +574,15 @@ def _check_commit(proof: uint256[8], digest: uint256, c: Commit, memo: uint256[8
 
 @internal
 @view
-def _check_reclaim(proof: uint256[8], digest: uint256, c: Reclaim, forfeit: uint256, memo: uint256[8]):
+def _check_reclaim(proof: uint256[8], digest: uint256, c: IMarket.Reclaim, forfeit: uint256, memo: uint256[8]):
     t0: uint256 = self.packed_terms[c.market][0]
     t1: uint256 = self.packed_terms[c.market][1]
     parties: uint256 = self.records[self._key(c.market, c.epoch)].parties
     p: uint256[5] = staticcall IKeys(keys).points(0, parties >> 224)
-    d: uint256[18] = [
-        c.oc,
-        c.market,
-        c.epoch,
-        t0 & MASK160,
-        t1 & MASK160,
-        (t1 >> 160) & MASK64,
-        (t0 >> 224) & MASK16,
-        t0 >> 240,
-        forfeit,
-        c.refund_cm,
-        c.treasury_cm,
-        p[4],
-        p[2],
-        p[3],
-        c.point[0],
-        c.point[1],
-        c.treasury_pad,
-        convert(keccak256(abi_encode(memo)), uint256) % R,
-    ]
+    d: uint256[18] = layout._reclaim(c, t0, t1, forfeit, p, memo)
     challenge: uint256 = statement._challenge(pool, RECLAIM_CIRCUIT, digest, keccak256(abi_encode(d)))
     evaluation: uint256 = 0
     for word: uint256 in d:
         assert word < R, "statement: word not below r"
         evaluation = unsafe_add(uint256_mulmod(evaluation, challenge, R), word)
     statement._require(reclaim_verifier, proof, digest, challenge, evaluation)
-
-
-@internal
-@view
-def _settle_head(
-    s: Settlement, parties: uint256, status: uint256, reveal_chain: bytes32, memo: uint256[8]
-) -> uint256[HEAD_WORDS]:
-    """
-    @notice The words of a settlement's statement that come before its slots.
-    """
-    t0: uint256 = self.packed_terms[s.market][0]
-    t1: uint256 = self.packed_terms[s.market][1]
-    t4: uint256 = self.packed_terms[s.market][4]
-    reveal_version: uint256 = (parties >> 160) & MASK32
-    auditor_version: uint256 = (parties >> 192) & MASK32
-    treasury_version: uint256 = parties >> 224
-    leader: uint256[3] = empty(uint256[3])
-    leader[0], leader[1], leader[2] = staticcall IRelayers(relayers).leader_words(self._address(parties), reveal_version)
-    p: uint256[5] = staticcall IKeys(keys).points(auditor_version, treasury_version)
-    return [
-        chain.id,
-        convert(pool, uint256),
-        s.market,
-        s.epoch,
-        convert(reveal_chain, uint256) % R,
-        (status >> REFERENCE) & MASK64,
-        reveal_version,
-        auditor_version,
-        treasury_version,
-        leader[1],
-        leader[2],
-        p[0],
-        p[1],
-        p[2],
-        p[3],
-        p[4],
-        leader[0],
-        t0 & MASK160,
-        t1 & MASK160,
-        (t1 >> 160) & MASK64,
-        (t0 >> 224) & MASK16,
-        (t4 >> 160) & MASK16,
-        t4 >> 176,
-        (status >> 16) & MASK16,
-        s.invalid_mask,
-        s.print_commitment,
-        s.audit_point[0],
-        s.audit_point[1],
-        s.audit[0],
-        s.audit[1],
-        s.treasury_pad,
-        s.leader_cm,
-        s.treasury_cm,
-        convert(keccak256(abi_encode(memo)), uint256) % R,
-    ]
-

@@ -10,8 +10,11 @@
 
 from ethereum.ercs import IERC20
 from .interfaces import ICredentials
+from .interfaces import IPool
 from .interfaces import IVerifier
 from .modules import statement
+
+implements: IPool
 
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 # Root of the empty tree of depth 32: leaf 0, nodes Poseidon(2).

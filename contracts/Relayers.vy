@@ -10,15 +10,18 @@
 
 from ethereum.ercs import IERC20
 from .interfaces import IKeys
+from .interfaces import IRelayers
 from .interfaces import IVerifier
 from .modules import babyjubjub
+from .modules import rotation
 from .modules import statement
 
+implements: IRelayers
+
+initializes: rotation
+exports: (rotation.relayer_count, rotation.relayer_at)
+
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
-MAX: constant(uint256) = 32  # relayers with a seat
-GOLDEN: constant(uint256) = 11400714819323198485  # 0x9E3779B97F4A7C15: 2^64 over the golden ratio, spreads epochs evenly
-MASK: constant(uint256) = 2**64 - 1
-WEIGHT_MASK: constant(uint256) = 2**128 - 1
 
 struct Stake:
     bonded: uint256  # counts in the rotation if it covers one epoch's stake
@@ -85,15 +88,6 @@ owner_of: public(HashMap[address, uint256])
 stakes: public(HashMap[address, Stake])
 key_version: public(HashMap[address, uint256])
 reveal_keys: HashMap[address, HashMap[uint256, Key]]
-
-# Seats in order of first bond. A seat's weight now, block + 2^64 weight + 2^192 count of
-# `past`, and what it was before.
-relayer_count: public(uint256)
-relayer_at: public(HashMap[uint256, address])
-seat_of: HashMap[address, uint256]  # 1 + seat
-present: HashMap[uint256, uint256]
-past: HashMap[uint256, HashMap[uint256, uint256]]
-
 
 @deploy
 def __init__(
@@ -164,7 +158,7 @@ def bond(amount: uint256):
     assert bonded >= epoch_stake, "relayers: less than one epoch's stake"
     assert bonded < 2**120, "relayers: amount out of range"
     self.stakes[msg.sender].bonded = bonded
-    if self.seat_of[msg.sender] == 0:
+    if rotation.seat_of[msg.sender] == 0:
         self._take_seat(msg.sender)
     self._checkpoint(msg.sender)
     log Bonded(relayer=msg.sender, amount=amount)
@@ -234,7 +228,7 @@ def reserve(epoch: uint256, open_block: uint256) -> (address, uint256):
     @return The leader and the version of its reveal key.
     """
     assert msg.sender == market, "relayers: not the market"
-    leader: address = self._leader_at(epoch, open_block)
+    leader: address = self._leader(epoch, open_block)
     assert leader != empty(address), "relayers: no leader"
     version: uint256 = self._version_before(leader, open_block)
     assert version > 0, "relayers: leader without key"
@@ -286,7 +280,7 @@ def leader_at(epoch: uint256, open_block: uint256) -> address:
             Final once the snapshot, `snapshot_lag` blocks earlier, is past, unless a seat with
             nothing at stake changes hands.
     """
-    return self._leader_at(epoch, open_block)
+    return self._leader(epoch, open_block)
 
 
 @external
@@ -346,48 +340,15 @@ def stake_at(relayer: address, number: uint256) -> uint256:
     @return The relayer's weight in the rotation as it stood after a block: its bonded stake,
             or 0 if that was below one epoch's stake or the relayer has no seat.
     """
-    seat: uint256 = self.seat_of[relayer]
-    return 0 if seat == 0 else self._weight_at(seat - 1, number)
+    return rotation._weight_of(relayer, number)
 
 
 @internal
 @view
-def _leader_at(epoch: uint256, open_block: uint256) -> address:
+def _leader(epoch: uint256, open_block: uint256) -> address:
     if open_block < snapshot_lag:
         return empty(address)
-    snapshot: uint256 = open_block - snapshot_lag
-    weights: DynArray[uint256, MAX] = []
-    total: uint256 = 0
-    for seat: uint256 in range(self.relayer_count, bound=MAX):
-        total += self._weight_at(seat, snapshot)
-        weights.append(total)
-    # x < total, so that a seat is found unless nobody had weight.
-    x: uint256 = (((epoch % 2**64) * GOLDEN) % 2**64) * total >> 64
-    seat: uint256 = 0
-    for cumulative: uint256 in weights:
-        if cumulative > x:
-            return self.relayer_at[seat]
-        seat += 1
-    return empty(address)
-
-
-@internal
-@view
-def _weight_at(seat: uint256, number: uint256) -> uint256:
-    present: uint256 = self.present[seat]
-    if present & MASK <= number:
-        return (present >> 64) & WEIGHT_MASK
-    below: uint256 = 0  # how many past weights surely began at or before the block
-    above: uint256 = present >> 192
-    for _: uint256 in range(64):
-        if below == above:
-            break
-        middle: uint256 = (below + above) // 2
-        if self.past[seat][middle] & MASK <= number:
-            below = middle + 1
-        else:
-            above = middle
-    return 0 if below == 0 else (self.past[seat][below - 1] >> 64) & WEIGHT_MASK
+    return rotation._leader_at(epoch, open_block - snapshot_lag)
 
 
 @internal
@@ -413,31 +374,21 @@ def _version_before(relayer: address, open_block: uint256) -> uint256:
 
 @internal
 def _take_seat(relayer: address):
-    seat: uint256 = self.relayer_count
-    if seat < MAX:
-        self.relayer_count = seat + 1
-    else:
-        for taken: uint256 in range(MAX):
-            stake: Stake = self.stakes[self.relayer_at[taken]]
+    """
+    @notice The next seat, or that of the first relayer with nothing at stake.
+    """
+    seat: uint256 = rotation.relayer_count
+    if seat == rotation.MAX:
+        for taken: uint256 in range(rotation.MAX):
+            stake: Stake = self.stakes[rotation.relayer_at[taken]]
             if stake.bonded + stake.unbonding == 0:
                 seat = taken
                 break
-        assert seat < MAX, "relayers: no seat free"
-        self.seat_of[self.relayer_at[seat]] = 0
-    self.relayer_at[seat] = relayer
-    self.seat_of[relayer] = seat + 1
+    assert seat < rotation.MAX, "relayers: no seat free"
+    rotation._take(relayer, seat)
 
 
 @internal
 def _checkpoint(relayer: address):
-    if self.seat_of[relayer] == 0:
-        return
-    seat: uint256 = self.seat_of[relayer] - 1
-    present: uint256 = self.present[seat]
-    count: uint256 = present >> 192
-    if present > 0 and present & MASK < block.number:
-        self.past[seat][count] = present
-        count += 1
     bonded: uint256 = self.stakes[relayer].bonded
-    weight: uint256 = bonded if bonded >= epoch_stake else 0
-    self.present[seat] = block.number | (weight << 64) | (count << 192)
+    rotation._set_weight(relayer, bonded if bonded >= epoch_stake else 0)

@@ -6,6 +6,10 @@
         them, and the last one stored in each block is kept for ever.
 """
 
+from .interfaces import ISource
+
+implements: ISource
+
 MAX_PRICE: constant(uint256) = 2**64 - 1  # quote units a lot
 MAX_AGE: constant(uint256) = 3600  # seconds
 # The feeder's clock may run this many seconds ahead of the last block's.

@@ -6,6 +6,10 @@
         challenge, evaluation). Deployed once per circuit; its key never changes.
 """
 
+from .interfaces import IVerifier
+
+implements: IVerifier
+
 # Order of the curve (scalars) and of its base field (coordinates).
 R: constant(uint256) = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 Q: constant(uint256) = 21888242871839275222246405745257275088696311157297823662689037894645226208583
