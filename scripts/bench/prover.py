@@ -66,16 +66,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of the process and its peak memory; `alone` the proof without reading the key, where known."""
+    """Seconds and processor seconds (which other load sways less) of the process, and its peak memory;
+    `alone` are the seconds of the proof without reading the key, where they are told."""
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     alone: float | None
     proof: Proof
 
 
-def timed(command: list) -> tuple[float, float, str]:
-    """(seconds, peak MB, standard output) of a process; BenchError if it fails."""
+def timed(command: list) -> tuple[tuple[float, float, float], str]:
+    """((seconds, processor seconds, peak MB), standard output) of a process; BenchError if it fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
         process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=err)
@@ -86,12 +88,12 @@ def timed(command: list) -> tuple[float, float, str]:
             file.seek(0)
         if process.returncode:
             raise BenchError(f"{command[0]} ended with {process.returncode}: {(err.read() or out.read()).decode()}")
-        return seconds, usage.ru_maxrss / 1024, out.read().decode()
+        return (seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), out.read().decode()
 
 
 def ours(job: Job) -> Measured:
-    seconds, peak, out = timed([prover.BINARY, "prove", "--zkey", job.file("zkey"), "--wtns", job.witness])
-    return Measured(seconds, peak, None, Proof.from_json(json.loads(out)))
+    cost, out = timed([prover.BINARY, "prove", "--zkey", job.file("zkey"), "--wtns", job.witness])
+    return Measured(*cost, None, Proof.from_json(json.loads(out)))
 
 
 def with_snarkjs(job: Job) -> Measured:
@@ -104,19 +106,17 @@ def with_snarkrs(job: Job) -> Measured:
 
 def _with_files(job: Job, command: list) -> Measured:
     proof, publics = job.folder / "proof.json", job.folder / "public.json"
-    seconds, peak, _ = timed([*command, job.file("zkey"), job.witness, proof, publics])
+    cost, _ = timed([*command, job.file("zkey"), job.witness, proof, publics])
     made = {"proof": json.loads(proof.read_text()), "publicSignals": json.loads(publics.read_text())}
-    return Measured(seconds, peak, None, Proof.from_json(made))
+    return Measured(*cost, None, Proof.from_json(made))
 
 
 def with_groth16py(job: Job) -> Measured:
-    command = [sys.executable, "-c", GROTH16PY_SCRIPT, GROTH16PY, job.file("zkey"), job.witness]
-    seconds, peak, out = timed(command)
+    cost, out = timed([sys.executable, "-c", GROTH16PY_SCRIPT, GROTH16PY, job.file("zkey"), job.witness])
     alone, made = out.split()
-    words = [int(made[at : at + 64], 16) for at in range(0, 512, 64)]
-    (ax, ay, bx_im, bx_re, by_im, by_re, cx, cy) = words
+    ax, ay, bx_im, bx_re, by_im, by_re, cx, cy = (int(made[at : at + 64], 16) for at in range(0, 512, 64))
     proof = Proof((ax, ay), ((bx_re, bx_im), (by_re, by_im)), (cx, cy), job.publics)
-    return Measured(seconds, peak, float(alone), proof)
+    return Measured(*cost, float(alone), proof)
 
 
 PROVERS = {"ours": ours, "snarkrs": with_snarkrs, "groth16py": with_groth16py, "snarkjs": with_snarkjs}
@@ -162,16 +162,21 @@ def compare(job: Job, rounds: int) -> dict[str, dict]:
             made = PROVERS[name](job)
             check(job, name, made.proof)
             found[name].append(made)
-            print(f"{job.circuit:<10} {name:<10} {made.seconds:7.2f} s {made.peak_mb:7.0f} MB  ({turn + 1}/{rounds})", flush=True)
+            print(f"{job.circuit:<10} {name:<10} {made.seconds:7.2f} s  ({turn + 1}/{rounds})", flush=True)
     rows = {name: _median(many) for name, many in found.items()}
-    return {name: row | {"ours_over": round(rows["ours"]["seconds"] / row["seconds"], 3)} for name, row in rows.items()}
+    ours_row = rows["ours"]
+    return {
+        name: row
+        | {f"ours_over_{kind}": round(ours_row[kind] / row[kind], 3) for kind in ("seconds", "cpu_seconds")}
+        for name, row in rows.items()
+    }
 
 
 def _median(many: list[Measured]) -> dict:
     rows = [asdict(one) for one in many]
     return {
         name: round(median(row[name] for row in rows), 3) if rows[0][name] is not None else None
-        for name in ("seconds", "peak_mb", "alone")
+        for name in ("seconds", "cpu_seconds", "peak_mb", "alone")
     }
 
 
@@ -198,10 +203,12 @@ def run(
             job = full_batch(int(size), Path(name))
             found[job.circuit] = compare(job, rounds)
     OUTPUT.write_text(json.dumps(found, indent=2) + "\n")
+    print(f"{'circuit':<10} {'prover':<10} {'s':>7} {'cpu s':>7} {'MB':>6} {'ours/it':>8} {'cpu':>6} {'alone s':>8}")
     for circuit, rows in found.items():
         for name, row in rows.items():
-            alone = f"  {row['alone']:.2f} s without reading the key" if row["alone"] else ""
-            print(f"{circuit:<10} {name:<10} {row['seconds']:7.2f} s {row['peak_mb']:7.0f} MB  ours/it {row['ours_over']:.2f}{alone}")
+            alone = f"{row['alone']:8.2f}" if row["alone"] else ""
+            cost = f"{row['seconds']:7.2f} {row['cpu_seconds']:7.2f} {row['peak_mb']:6.0f}"
+            print(f"{circuit:<10} {name:<10} {cost} {row['ours_over_seconds']:8.2f} {row['ours_over_cpu_seconds']:6.2f} {alone}")
     for name, where in INSTALLED.items():
         if not where.exists():
             print(f"{name} is not installed: python -m scripts.bench.prover install")
