@@ -109,6 +109,16 @@ class Chain:
             self.rpc("evm_setAutomine", True)
             self.automine = True
 
+    @contextmanager
+    def undone(self):
+        """What happens inside did not happen, once it is over."""
+        mark, block = self.rpc("evm_snapshot"), self.block
+        yield
+        # A receipt may be out before its transaction has left the pool: it would be mined once more.
+        while int(self.rpc("txpool_status")["pending"], 16):
+            time.sleep(0.001)
+        assert self.rpc("evm_revert", mark) and self.block == block, "anvil did not revert"
+
     def impersonate(self, account: str):
         """Let a contract send transactions."""
         self.rpc("anvil_impersonateAccount", account)

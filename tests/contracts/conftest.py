@@ -22,9 +22,8 @@ def deployed(chain):
 
 @pytest.fixture
 def world(deployed):
-    mark = deployed.chain.rpc("evm_snapshot")
     terms = dict(deployed.terms)
     deployed.restart()
-    yield deployed
+    with deployed.chain.undone():
+        yield deployed
     deployed.terms = terms
-    assert deployed.chain.rpc("evm_revert", mark)

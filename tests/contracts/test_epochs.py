@@ -182,14 +182,13 @@ def test_time_of_a_commit(world):
     world.chain.before(world.windows(0)["open"])
     world.commit(world.order(0))
     for offset, fine in ((0, False), (1, True), (3601, True), (3602, False), (2**64, False)):
-        mark = world.chain.rpc("evm_snapshot")
-        order = world.order(0, time=world.chain.time + offset)  # the next block's time is one more
-        if fine:
-            world.commit(order)
-        else:
-            with reverts("market: time out of range"):
+        with world.chain.undone():
+            order = world.order(0, time=world.chain.time + offset)  # the next block's time is one more
+            if fine:
                 world.commit(order)
-        world.chain.rpc("evm_revert", mark)
+            else:
+                with reverts("market: time out of range"):
+                    world.commit(order)
 
 
 def test_a_commit_names_a_reveal_key(world):
@@ -229,13 +228,12 @@ def test_no_eligible_leader_no_commits(world):
     world.chain.before(w["open"])
     leader = to_checksum_address(world.relayers.leader_at(0, w["open"]))
     # As if all its stake were reserved in other epochs.
-    mark = world.chain.rpc("evm_snapshot")
-    world.chain.impersonate(world.market.address)
-    for _ in range(world.relayers.stake_of(leader) // EPOCH_STAKE):
-        world.relayers.reserve(0, w["open"], sender=world.market.address)
-    with reverts("relayers: leader without free stake"):
-        world.commit(world.order(0))
-    world.chain.rpc("evm_revert", mark)
+    with world.chain.undone():
+        world.chain.impersonate(world.market.address)
+        for _ in range(world.relayers.stake_of(leader) // EPOCH_STAKE):
+            world.relayers.reserve(0, w["open"], sender=world.market.address)
+        with reverts("relayers: leader without free stake"):
+            world.commit(world.order(0))
     world.commit(world.order(0))
 
 

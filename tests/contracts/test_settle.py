@@ -22,13 +22,11 @@ def test_settle_window_is_half_open(world):
     world.chain.before(w["settle_from"] - 1)
     with reverts("market: window closed"):
         world.settle(*batch)
-    mark = world.chain.rpc("evm_snapshot")
-    assert world.settle(*batch).block == w["settle_from"]
-    world.chain.rpc("evm_revert", mark)
+    with world.chain.undone():
+        assert world.settle(*batch).block == w["settle_from"]
     world.chain.before(w["deadline"] - 1)
-    mark = world.chain.rpc("evm_snapshot")
-    assert world.settle(*batch).block == w["deadline"] - 1
-    world.chain.rpc("evm_revert", mark)
+    with world.chain.undone():
+        assert world.settle(*batch).block == w["deadline"] - 1
     world.chain.mine()
     with reverts("market: window closed"):
         world.settle(*batch)
@@ -101,9 +99,8 @@ def test_sizes(world, ready):
         with reverts("market: no such size"):
             world.market.call("settle", *arguments, sender=world.leader(0))
     for size in (8, 16, 64):
-        mark = world.chain.rpc("evm_snapshot")
-        world.settle(s | {"size": size}, slots, memo)
-        world.chain.rpc("evm_revert", mark)
+        with world.chain.undone():
+            world.settle(s | {"size": size}, slots, memo)
 
 
 def test_invalid_mask_names_only_reveals(world, ready):

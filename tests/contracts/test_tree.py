@@ -156,11 +156,10 @@ def at_the_end_of_a_tree(world):
 def storage_slot(world, name: str) -> str:
     """Where the pool keeps a counter: the one slot whose change the view reports."""
     for slot in range(20):
-        mark = world.chain.rpc("evm_snapshot")
-        where = "0x" + slot.to_bytes(32, "big").hex()
-        world.chain.rpc("anvil_setStorageAt", world.pool.address, where, "0x" + (987654).to_bytes(32, "big").hex())
-        found = getattr(world.pool, name)() == 987654
-        world.chain.rpc("evm_revert", mark)
+        with world.chain.undone():
+            where = "0x" + slot.to_bytes(32, "big").hex()
+            world.chain.rpc("anvil_setStorageAt", world.pool.address, where, "0x" + (987654).to_bytes(32, "big").hex())
+            found = getattr(world.pool, name)() == 987654
         if found:
             return where
     raise AssertionError(f"no slot of {name}")
