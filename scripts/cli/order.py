@@ -9,7 +9,7 @@ from offchain.holdings import PlacedOrder
 from offchain.issuer import Issued
 from offchain.notes import Side, Terms
 from offchain.records import EpochState
-from offchain.wallet import Fate, OrderStatus
+from offchain.wallet import Fate, OrderStatus, Wallet
 from scripts.cli.common import AccountFile, AsJson, CommandError, MarketId, receipt_row, session, show
 from scripts.cli.wallet import open_wallet
 
@@ -40,6 +40,11 @@ def _chosen(found: list[OrderStatus], only: str | None) -> list[PlacedOrder]:
     if only is not None and not chosen:
         raise CommandError(f"no order {only} that could be acted on now; `shadowpool order list` shows them")
     return chosen
+
+
+def _opens(wallet: Wallet, seen: OrderStatus) -> int:
+    order = seen.placed.order
+    return wallet.ledger.markets[order.market].windows(order.epoch).reveal
 
 
 @app.command()
@@ -76,9 +81,11 @@ def list_orders(account_file: AccountFile = None, as_json: AsJson = False) -> No
 def reveal(only: Only = None, account_file: AccountFile = None, as_json: AsJson = False) -> None:
     """Open committed orders to their epoch's leader, once the window is frozen deep enough."""
     wallet = open_wallet(account_file)
-    waiting = [
-        seen for seen in wallet.orders() if seen.fate == Fate.COMMITTED and seen.epoch_state == EpochState.REVEAL
-    ]
+    frozen = (EpochState.FROZEN, EpochState.REVEAL)
+    waiting = [seen for seen in wallet.orders() if seen.fate == Fate.COMMITTED and seen.epoch_state in frozen]
+    # The wallet stands some blocks behind the head, at which the window may be open already.
+    now = [seen for seen in waiting if _opens(wallet, seen) <= wallet.chain.head()]
+    waiting = now or waiting  # too early is for the wallet to refuse, with its reason
     receipts = [wallet.reveal(placed) for placed in _chosen(waiting, only)]
     show([receipt_row(receipt) for receipt in receipts], as_json)
 

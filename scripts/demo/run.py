@@ -13,7 +13,7 @@ from scripts.demo.narration import Narrator
 from scripts.demo.report import Report
 from scripts.demo.terms import reference_price
 from scripts.demo.world import World, new_world
-from scripts.figures import circuit_sizes
+from scripts.figures import CIRCUITS, circuit_sizes
 from scripts.network.plan import DEFAULT_PORT_BASE, PORT_SPAN, port_is_free
 from scripts.orders import OrderRow, batches
 from scripts.orders import read as read_orders
@@ -90,13 +90,11 @@ def _invite(world: World, folder: Path) -> None:
 def play(world: World, rpc: str, rows: list[OrderRow]) -> None:
     """The eight steps of the demonstration, then the check of every token."""
     say, first, *later = world.say, *batches(rows)
-    world.report.circuits = circuit_sizes()
+    world.report.circuits = circuit_sizes(CIRCUITS)
 
     say.step(1, "The governor opens a market; relayers bond; the auditor registers its key")
     steps_open.deploy_contracts(world, rpc)
-    steps_open.govern(world)
-    steps_open.bond_relayers(world)
-    steps_open.observe(world, reference_price(rows))
+    steps_open.offices(world, reference_price(rows))
 
     say.step(2, "The issuer admits six institutions")
     steps_open.admit(world)
@@ -114,16 +112,18 @@ def play(world: World, rpc: str, rows: list[OrderRow]) -> None:
     say.step(5, "The leader clears, proves and settles; anyone advances the tree")
     steps_settle.settle(world, batch)
     world.advance_tree()
+    for number, more in enumerate(later, start=2):
+        say.line(f"batch {number} of the order file")
+        steps_settle.whole_epoch(world, more)
+    say.line("the next window is open meanwhile: two orders for step 7")
+    next_batch = steps_trade.commit_batch(world, silent)
 
     say.step(6, "Everyone reads the outcome from the chain with its own key")
     steps_after.outcome(world, batch)
     steps_after.print_epoch(world, batch)
-    for number, more in enumerate(later, start=2):
-        say.line(f"batch {number} of the order file")
-        steps_settle.whole_epoch(world, more)
 
     say.step(7, "A leader stays silent: slashed, and every order comes back whole")
-    steps_fail.silent_epoch(world, silent)
+    steps_fail.silent_epoch(world, next_batch)
 
     say.step(8, "Three views of the same epoch")
     views.side_by_side(world, batch)

@@ -8,7 +8,7 @@ from offchain.notes import Side
 from offchain.wallet import Fate, OrderStatus, Wallet
 from scripts.demo.narration import units
 from scripts.demo.steps_trade import MISBEHAVING, Batch, Placed
-from scripts.demo.world import World, need
+from scripts.demo.world import World, need, side_by_side
 from scripts.orders import QUOTE_DECIMALS
 
 RESTORES, WITHDRAWS = "birch", "alder"
@@ -72,12 +72,13 @@ def withdraw(world: World, name: str = WITHDRAWS) -> None:
 
 def reclaim_bad(world: World, batch: Batch) -> None:
     """The unrevealed and the invalid order come back less their bonds."""
-    for one, fate in zip(map(batch.of, MISBEHAVING), (Fate.UNREVEALED, Fate.INVALID), strict=True):
+    bad = [batch.of(row) for row in MISBEHAVING]
+    for one, fate in zip(bad, (Fate.UNREVEALED, Fate.INVALID), strict=True):
         seen = status(one)
         need(seen.fate == fate and seen.reclaimable, f"{one.who.name}'s order is {seen.fate}, not {fate}")
-        reclaim(world, one)
+    side_by_side(bad, lambda one: reclaim(world, one))
     world.sync()
-    for one in map(batch.of, MISBEHAVING):
+    for one in bad:
         bond = status(one).forfeited
         need(bool(bond), f"{one.who.name}'s bond was not forfeited")
         world.say.line(f"{one.who.name} gets its lock back less a bond of {bond} units, which the treasury has")

@@ -6,7 +6,8 @@ from scripts.demo import steps_after, steps_trade
 from scripts.demo.narration import units
 from scripts.demo.report import EpochFigures
 from scripts.demo.steps_settle import leader_of, relayer_name
-from scripts.demo.world import World, need
+from scripts.demo.steps_trade import Batch
+from scripts.demo.world import World, need, side_by_side
 from scripts.orders import OrderRow
 
 
@@ -18,9 +19,8 @@ def rows() -> list[OrderRow]:
     ]
 
 
-def silent_epoch(world: World, orders: list[OrderRow]) -> None:
-    """Commit and reveal as ever; the leader does nothing; anyone fails the epoch for the bounty."""
-    batch = steps_trade.commit_batch(world, orders)
+def silent_epoch(world: World, batch: Batch) -> None:
+    """Reveal as ever; the leader does nothing; anyone fails the epoch for the bounty."""
     steps_trade.reveal_batch(world, batch)
     chain, market = world.chain, world.chain.contract("Market").functions
     leader = leader_of(world, batch)
@@ -38,7 +38,7 @@ def silent_epoch(world: World, orders: list[OrderRow]) -> None:
     world.sync()
     for one in batch.placed:
         need(steps_after.status(one).fate == Fate.REFUNDABLE, f"{one.who.name}'s order cannot come back")
-        steps_after.reclaim(world, one)
+    side_by_side(batch.placed, lambda one: steps_after.reclaim(world, one))
     world.sync()
     for one in batch.placed:
         seen = steps_after.status(one)

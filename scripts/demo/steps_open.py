@@ -22,8 +22,8 @@ from scripts.demo import terms
 from scripts.demo.world import EXPIRED, RELAYERS, World, need, side_by_side
 from scripts.deploy import deploy
 
-# Proposals, the timelock and their execution come first.
-LEAD_BLOCKS = 16
+# About when the institutions will have deposited, so that nobody waits for the first window.
+LEAD_BLOCKS = 54
 YEAR = 365 * 24 * 3600
 # Long enough to be admitted, over before the first commit.
 SHORT_CREDENTIAL_SECONDS = 12
@@ -51,6 +51,11 @@ def deploy_contracts(world: World, rpc: str) -> None:
         who.wallet = Wallet(world.chain, Ledger(world.chain), who.key, who.account)
     world.treasury_notes = from_wallet(accounts["treasury"], deployment.chain_id, pool)
     world.say.line(f"contracts deployed on chain {deployment.chain_id}, pool {pool}")
+
+
+def offices(world: World, price: int) -> None:
+    """What governor, relayers and feeder do before anyone trades, all at the same time."""
+    side_by_side((govern, bond_relayers, lambda w: observe(w, price)), lambda step: step(world))
 
 
 def govern(world: World) -> None:

@@ -3,6 +3,8 @@
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import ceil
+from statistics import median
 
 from offchain.admission import CredentialExpired, NoCredential
 from offchain.chain import Reverted
@@ -11,7 +13,7 @@ from offchain.holdings import PlacedOrder
 from offchain.notes import Side, Terms
 from scripts.demo import terms
 from scripts.demo.narration import units
-from scripts.demo.world import EXPIRED, WITHOUT_CREDENTIAL, DemoError, Institution, World, side_by_side
+from scripts.demo.world import AT_ONCE, EXPIRED, WITHOUT_CREDENTIAL, DemoError, Institution, World, side_by_side
 from scripts.orders import OrderRow
 
 NEVER_REVEALS, REVEALS_WRONGLY = "cedar", "elder"
@@ -21,8 +23,9 @@ MISBEHAVING = (
     OrderRow(0, NEVER_REVEALS, Terms(Side.BUY, 7, 1_000_000)),
     OrderRow(0, REVEALS_WRONGLY, Terms(Side.SELL, 9, 9_000_000)),
 )
-# Blocks that must be left of a window for a batch of commits to fit: some, and more an order.
-COMMIT_MARGIN, ORDER_MARGIN = 8, 2
+# A commit's proof is larger than a deposit's.
+COMMIT_TO_DEPOSIT = 1.5
+SPARE_BLOCKS = 4
 
 
 @dataclass
@@ -125,12 +128,18 @@ def open_window(world: World, orders: int) -> int:
     market = world.ledger.markets[world.market]
     head = max(world.chain.head(), market.start_block)
     epoch = market.epoch_at(head)
-    if market.windows(epoch).freeze - head < COMMIT_MARGIN + ORDER_MARGIN * orders:
+    if market.windows(epoch).freeze - head < blocks_for(world, orders):
         epoch += 1
     opens = market.windows(epoch).open
     world.say.line(f"epoch {epoch} takes commits in blocks {opens} to {market.windows(epoch).freeze - 1}")
     world.chain.wait_for(opens)
     return epoch
+
+
+def blocks_for(world: World, orders: int) -> int:
+    """How many blocks of a second a batch of commits takes, by what deposits took on this machine."""
+    deposits = [step.seconds for step in world.report.steps if step.name == "deposit"]
+    return SPARE_BLOCKS + ceil(COMMIT_TO_DEPOSIT * median(deposits)) * ceil(orders / AT_ONCE)
 
 
 def commit(world: World, who: Institution, batch: Batch, row: OrderRow) -> PlacedOrder:

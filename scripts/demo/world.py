@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from typing import Any, TypeVar
 
 from eth_account import Account
@@ -67,6 +66,7 @@ class World:
     leaders: dict[str, Leader] = field(default_factory=dict)
     leader_notes: dict[str, ShieldedKey] = field(default_factory=dict)
     market: int = 0
+    last_block: int = 0
     # Of the keystore files that services keep on disk while the run lasts.
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -77,6 +77,7 @@ class World:
         with self._lock:
             for receipt in many:
                 proof = receipt.proof_seconds or None
+                self.last_block = max(self.last_block, receipt.block)
                 self.report.sent(name, receipt.gas, receipt.seconds + receipt.proof_seconds, detail, proof)
 
     def members(self) -> list[Institution]:
@@ -84,8 +85,8 @@ class World:
         return [self.institutions[name] for name in INSTITUTIONS]
 
     def sync(self) -> None:
-        """Bring the ledger to everything that happened up to now, once it is deep enough."""
-        self.chain.wait_for(self.chain.head() + self.chain.confirmations)
+        """Bring the ledger to everything that was sent, once it is deep enough."""
+        self.chain.wait_for(self.last_block + self.chain.confirmations)
         self.ledger.sync()
 
     def advance_tree(self) -> None:
@@ -124,8 +125,3 @@ def need(holds: bool, otherwise: str) -> None:
     """Raise DemoError unless a promise holds."""
     if not holds:
         raise DemoError(otherwise)
-
-
-def stopwatch() -> Callable[[], float]:
-    began = monotonic()
-    return lambda: monotonic() - began
