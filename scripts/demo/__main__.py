@@ -17,11 +17,12 @@ def demo(
     orders: Annotated[Path, typer.Option(help="The order file.")] = DEFAULT_FILE,
     validators: Annotated[int, typer.Option(help="1 or 5.")] = 5,
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = FOLDER / "report.json",
+    directory: Annotated[Path, typer.Option("--dir", help="Where the network and its files go.")] = FOLDER,
     serve: Annotated[bool, typer.Option("--serve", help="Leave the network running at the end.")] = False,
 ) -> None:
     """A private trade, end to end, on a proof-of-authority network on this machine."""
     try:
-        run(orders, validators, report, serve=serve)
+        run(orders, validators, report, directory, serve)
     except BadOrders as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
