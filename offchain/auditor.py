@@ -5,18 +5,30 @@ from dataclasses import dataclass, field
 from offchain.field import R
 from offchain.keys import EncryptionKey
 from offchain.ledger import Ledger
-from offchain.notes import Side, Terms, order_commitment
+from offchain.notes import Side, Terms
 from offchain.records import EpochRecord, Settlement
-from offchain.streams import AUDIT_HEADER, audit_pads, open_receipt, open_reveal, print_commitment, shared_point
+from offchain.streams import (
+    AUDIT_HEADER,
+    DecryptionError,
+    audit_pads,
+    open_receipt,
+    print_commitment,
+    shared_point,
+    valid_opening,
+)
 
 
 class AuditError(Exception):
-    """The epoch cannot be opened, or what it holds does not add up; the message says which."""
+    """The epoch cannot be opened; the message says why."""
 
 
 @dataclass(frozen=True)
 class AuditedOrder:
-    """A revealed order; what it says is None where it is `valid` no order. `fill` in lots."""
+    """A revealed order; what it says is None where it is `valid` no order.
+
+    `fill` in lots, None where the receipt does not open. `oddities` are what no proven settlement
+    shows.
+    """
 
     slot: int
     oc: int
@@ -24,7 +36,8 @@ class AuditedOrder:
     terms: Terms | None = field(repr=False)
     owner: int | None = field(repr=False)
     credential_id: int | None = field(repr=False)
-    fill: int
+    fill: int | None
+    oddities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,11 +54,25 @@ class AuditView:
     orders: tuple[AuditedOrder, ...]
     salt: int = field(repr=False)
 
+    @property
+    def oddities(self) -> list[str]:
+        """What does not add up, by slot and of the whole; empty for every proven settlement."""
+        slots = [f"slot {order.slot}: {oddity}" for order in self.orders for oddity in order.oddities]
+        return slots + [
+            f"the {side.name.lower()} side's fills sum to {filled}, not to the volume {self.volume}"
+            for side in Side
+            if (filled := self._filled(side)) != self.volume
+        ]
+
+    def _filled(self, side: Side) -> int:
+        return sum(order.fill or 0 for order in self.orders if order.valid and order.terms.side == side)
+
 
 def open_epoch(ledger: Ledger, key: EncryptionKey, market: int, epoch: int) -> AuditView:
-    """Decrypt a settled epoch, and check that commitments, receipts and sums agree.
+    """Decrypt a settled epoch, and hold commitments, receipts and sums to each other.
 
-    Raises AuditError if it is not settled, is under another auditor key, or does not add up.
+    What does not agree is among the view's `oddities`, and hides no other slot. Raises AuditError
+    if the epoch is not settled, is under another auditor key, or its header does not open.
     """
     record = ledger.epochs.get((market, epoch))
     if record is None or record.settlement is None:
@@ -59,7 +86,6 @@ def open_epoch(ledger: Ledger, key: EncryptionKey, market: int, epoch: int) -> A
     if print_commitment(price, volume, header[1]) != settlement.print_commitment:
         raise AuditError("the audit header does not open the print commitment")
     orders = tuple(_order(record, slot, seed, price, context) for slot, seed in enumerate(seeds))
-    _check_sums(orders, volume)
     return AuditView(market, epoch, price, volume, orders, header[1])
 
 
@@ -72,22 +98,18 @@ def _decrypt(key: EncryptionKey, settlement: Settlement, context: int) -> tuple[
 
 
 def _order(record: EpochRecord, slot: int, seed: int, price: int, context: int) -> AuditedOrder:
-    reveal = record.reveals[slot].reveal
-    opening = open_reveal(reveal.ciphertext, seed)
-    fill, at = open_receipt(record.settlement.slots[slot][0], seed, context)
-    valid = order_commitment(record.market, record.epoch, opening) == reveal.oc
-    if valid == record.settlement.invalid(slot):
-        raise AuditError(f"slot {slot} is wrongly marked {'invalid' if valid else 'valid'}")
-    if (fill and at != price) or (fill and not valid):
-        raise AuditError(f"the receipt of slot {slot} does not fit the epoch")
-    if not valid:
-        return AuditedOrder(slot, reveal.oc, False, None, None, None, fill)
-    word, owner, credential_id, _ = opening
-    return AuditedOrder(slot, reveal.oc, True, Terms.from_word(word), owner, credential_id, fill)
-
-
-def _check_sums(orders: tuple[AuditedOrder, ...], volume: int) -> None:
-    for side in Side:
-        filled = sum(order.fill for order in orders if order.valid and order.terms.side == side)
-        if filled != volume:
-            raise AuditError(f"the {side.name.lower()} side's fills sum to {filled}, not to the volume {volume}")
+    reveal, settlement = record.reveals[slot].reveal, record.settlement
+    opening = valid_opening(record.market, record.epoch, reveal, seed)
+    valid, oddities = opening is not None, []
+    if valid == settlement.invalid(slot):
+        oddities.append(f"wrongly marked {'invalid' if valid else 'valid'}")
+    fill = None
+    try:
+        fill, at = open_receipt(settlement.slots[slot][0], seed, context)
+        if fill and (at != price or not valid):
+            oddities.append(f"its receipt of {fill} lots at {at} does not fit the epoch")
+    except DecryptionError:
+        oddities.append("its receipt does not open")
+    word, owner, credential_id, _ = opening or (None,) * 4
+    terms = Terms.from_word(word) if valid else None
+    return AuditedOrder(slot, reveal.oc, valid, terms, owner, credential_id, fill, tuple(oddities))

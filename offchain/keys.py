@@ -16,8 +16,10 @@ from eth_account.messages import SignableMessage, encode_typed_data
 
 from offchain import babyjubjub
 from offchain.babyjubjub import Point
-from offchain.field import R, check, tag
+from offchain.field import R, check, check_range, tag
 from offchain.poseidon import hash as poseidon_hash
+
+SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 class KeyMaterialError(ValueError):
@@ -123,7 +125,15 @@ def from_wallet(account, chain_id: int, pool: str) -> ShieldedKey:
     Raises KeyMaterialError if the signatures differ: such a wallet needs a backed-up seed.
     """
     message = key_message(chain_id, pool)
-    first, second = (bytes(account.sign_message(message).signature) for _ in range(2))
+    first, second = (_canonical(bytes(account.sign_message(message).signature)) for _ in range(2))
     if first != second:
         raise KeyMaterialError("this wallet's signatures vary; use a backed-up seed instead")
     return derive(first, chain_id, pool)
+
+
+def _canonical(signature: bytes) -> bytes:
+    """r and the low s of an ECDSA signature (r, s, v): wallets write v, and choose s, differently."""
+    if len(signature) != 65:
+        raise KeyMaterialError(f"a wallet's signature has 65 bytes, not {len(signature)}; use a backed-up seed instead")
+    s = check_range(int.from_bytes(signature[32:64], "big"), 1, SECP256K1_ORDER, "s of a wallet's signature")
+    return signature[:32] + min(s, SECP256K1_ORDER - s).to_bytes(32, "big")

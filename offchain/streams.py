@@ -10,6 +10,7 @@ from offchain import babyjubjub
 from offchain.babyjubjub import Point, ecdh, mul_base
 from offchain.field import R, check, keccak256, to_field
 from offchain.keys import EncryptionKey
+from offchain.notes import order_commitment
 from offchain.poseidon import hash as poseidon_hash
 from offchain.poseidon import squeeze
 
@@ -79,6 +80,17 @@ def open_reveal(ciphertext: tuple[int, ...], seed: int) -> tuple[int, int, int, 
     return tuple((word - pad) % R for word, pad in zip(ciphertext, pads, strict=True))
 
 
+def valid_opening(market: int, epoch: int, reveal: Reveal, seed: int) -> tuple[int, int, int, int] | None:
+    """What a reveal opens to under its slot's seed (terms, owner, credential id, salt), or None
+    where it is invalid: it does not open its own commitment, or its point vanishes (protocol §4).
+
+    With a point of small order anyone knows the seed, so that the words may open all the same.
+    """
+    opening = open_reveal(reveal.ciphertext, seed)
+    opens = order_commitment(market, epoch, opening) == reveal.oc
+    return opening if opens and shared_point(1, reveal.point) != babyjubjub.IDENTITY else None
+
+
 def shared_point(scalar: int, point: Point) -> Point:
     """scalar·(8·point), or the identity for a point of small order (an invalid reveal)."""
     return ecdh(scalar, point)
@@ -94,10 +106,12 @@ def reveal_link(chain: bytes, reveal: Reveal) -> bytes:
 
 
 def reveal_message(
-    chain_id: int, pool: int, market: int, epoch: int, chain: bytes, version: int, reveal: Reveal
+    chain_id: int, pool: int, market: int, epoch: int, chain: bytes, leader: int, version: int, reveal: Reveal
 ) -> bytes:
-    """The 32 bytes that `rk` signs; `chain` is the frozen commit chain."""
-    head = (SIGNATURE_DOMAIN, chain_id, pool, market, epoch, reveal.oc, chain, version)
+    """The 32 bytes that `rk` signs: `chain` is the frozen commit chain, `leader` the address of
+    the one reader and `version` that of its key."""
+    reader = leader + (version << 160)
+    head = (SIGNATURE_DOMAIN, chain_id, pool, market, epoch, reveal.oc, chain, reader)
     return keccak_words(*head, *reveal.words()[1:])
 
 

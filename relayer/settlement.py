@@ -7,10 +7,10 @@ settlement. `settle` mirrors circuits/settle.circom step by step.
 from dataclasses import astuple, dataclass, field
 from functools import reduce
 
-from offchain.babyjubjub import IDENTITY, Point, mul_base
+from offchain.babyjubjub import Point, mul_base
 from offchain.field import R, check_range, to_field
 from offchain.keys import Address, EncryptionKey
-from offchain.notes import BPS, QUANTITY_BITS, Note, Terms, order_commitment, pay
+from offchain.notes import BPS, QUANTITY_BITS, Note, Terms, pay
 from offchain.streams import (
     AUDIT_HEADER,
     SETTLEMENT_KIND,
@@ -19,7 +19,6 @@ from offchain.streams import (
     audit_pads,
     leader_secrets,
     memo_word,
-    open_reveal,
     output_blindings,
     print_commitment,
     reveal_link,
@@ -28,6 +27,7 @@ from offchain.streams import (
     shared_point,
     slot_seed,
     treasury_stream,
+    valid_opening,
 )
 from relayer.clearing import Clearing, clear, split
 
@@ -171,9 +171,7 @@ def open_slot(context: Context, key: EncryptionKey, reveal: Reveal) -> Slot:
     """Decrypt a reveal and decide by its own commitment whether it is valid (protocol §4)."""
     shared = shared_point(key.scalar, reveal.point)
     seed = slot_seed(shared, context.chain_id, context.pool, context.market, context.epoch, reveal.oc)
-    opening = open_reveal(reveal.ciphertext, seed)
-    opens = order_commitment(context.market, context.epoch, opening) == reveal.oc
-    return Slot(seed, opening if opens and shared != IDENTITY else None)
+    return Slot(seed, valid_opening(context.market, context.epoch, reveal, seed))
 
 
 def settle(epoch: EpochData, key: EncryptionKey, leader: Address, size: int, memo_ephemeral: int) -> Settlement:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from offchain import keystore
-from offchain.auditor import AuditedOrder, open_epoch
+from offchain.auditor import AuditedOrder, AuditError, open_epoch
 from offchain.keys import EncryptionKey
 from offchain.notes import Side
 from scripts.cli.common import AsJson, session, show
@@ -35,10 +35,12 @@ def open_(
     rows = [_row(order) for order in view.orders]
     figures = {"market": market, "epoch": epoch, "price": str(view.price), "volume": str(view.volume)}
     if as_json:
-        show(figures | {"orders": rows}, True)
-        return
-    show(figures, False)
-    show(rows, False)
+        show(figures | {"orders": rows, "oddities": view.oddities}, True)
+    else:
+        show(figures, False)
+        show(rows, False)
+    if view.oddities:
+        raise AuditError("the settlement does not add up: " + "; ".join(view.oddities))
 
 
 def _row(order: AuditedOrder) -> dict:
@@ -51,5 +53,5 @@ def _row(order: AuditedOrder) -> dict:
         "limit": str(terms.price) if terms else None,
         "owner": None if order.owner is None else str(order.owner),
         "credential": order.credential_id,
-        "fill": str(order.fill),
+        "fill": None if order.fill is None else str(order.fill),
     }

@@ -26,6 +26,7 @@ def side_by_side(world: World, batch: Batch) -> None:
     ledger = public_ledger(world)
     record = ledger.epochs[batch.market, batch.epoch]
     view = open_epoch(ledger, world.auditor, batch.market, batch.epoch)
+    need(not view.oddities, f"the auditor finds that {'; '.join(view.oddities)}")
     trader = batch.honest[0].who
     own = {one.order.order.commitment: status(one) for one in batch.placed if one.who is trader}
     names = {who.key.owner: name for name, who in world.institutions.items()}

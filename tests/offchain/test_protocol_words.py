@@ -29,16 +29,35 @@ def test_wallet_key_is_deterministic():
     assert keys.from_wallet(account, 1, POOL).sk == keys.from_wallet(account, 1, POOL).sk
 
 
+class Signer:
+    """A wallet that gives these signatures in turn."""
+
+    def __init__(self, *signatures):
+        self.left = list(signatures)
+
+    def sign_message(self, _):
+        return type("Signed", (), {"signature": self.left.pop(0)})
+
+
+def test_a_key_is_the_signature_s_r_and_low_s():
+    """v is 27 or 28 in one wallet, 0 or 1 in another, and s or n - s is the signer's choice."""
+    signed = Account.from_key(b"\1" * 32).sign_message(keys.key_message(1, POOL)).signature
+    r, s, v = signed[:32], int.from_bytes(signed[32:64], "big"), signed[64]
+    high = (keys.SECP256K1_ORDER - s).to_bytes(32, "big")
+    spellings = [r + word + bytes([v_]) for word in (signed[32:64], high) for v_ in (v, v - 27, 28 - v, 55 - v)]
+    found = {keys.from_wallet(Signer(signed, spelling), 1, POOL).sk for spelling in spellings}
+    assert found == {keys.derive(signed[:64], 1, POOL).sk}
+
+
+@pytest.mark.parametrize("signature", [bytes([1]) * 64, bytes([1]) * 66, bytes(65), b"\xff" * 65])
+def test_what_is_no_signature_makes_no_key(signature):
+    with pytest.raises(ValueError, match="signature"):
+        keys.from_wallet(Signer(signature, signature), 1, POOL)
+
+
 def test_wallet_with_varying_signatures_is_refused():
-    class Varying:
-        count = 0
-
-        def sign_message(self, _):
-            self.count += 1
-            return type("Signed", (), {"signature": bytes([self.count]) * 65})
-
     with pytest.raises(keys.KeyMaterialError, match="vary"):
-        keys.from_wallet(Varying(), 1, POOL)
+        keys.from_wallet(Signer(bytes([1]) * 65, bytes([2]) * 65), 1, POOL)
 
 
 def test_secrets_stay_out_of_repr():
