@@ -27,8 +27,9 @@ from offchain.deployment import Deployment
 CONFIRMATIONS = 5
 TIP_WEI = 10**9
 GAS_CAP = 15_000_000
-GAS_MARGIN = 50_000
-"""Beyond a quarter more than estimated: a slot that the head would reuse may be new a block later."""
+GAS_MARGIN = 250_000
+"""Beyond a quarter more than estimated: another order of transactions, or another branch, leaves this
+one the work of being first (opening an epoch 157k, asking its source 150k). What is unused is unpaid."""
 
 LOG_SPAN = 2_000
 """Blocks asked for in one request of logs."""
