@@ -82,13 +82,16 @@ def _load(name: str, vkey: str) -> Circuit:
 
 def verification_words(vkey: dict) -> list[int]:
     """22 words of a snarkjs verification key: alpha, beta, gamma, delta, IC 0 to 3, G2 points
-    with imaginary parts first (EIP-197). KeyShapeError unless it has three public inputs."""
-    if vkey["nPublic"] != 3 or len(vkey["IC"]) != 4:
-        raise KeyShapeError(f"a circuit has three public inputs, not {vkey['nPublic']}")
-    words = vkey["vk_alpha_1"][:2]
-    for name in ("vk_beta_2", "vk_gamma_2", "vk_delta_2"):
-        words = words + [part for pair in vkey[name][:2] for part in reversed(pair)]
-    return [int(word) for word in words + [part for point in vkey["IC"] for part in point[:2]]]
+    with imaginary parts first (EIP-197). KeyShapeError unless it is one of three public inputs."""
+    try:
+        if vkey["nPublic"] != 3 or len(vkey["IC"]) != 4:
+            raise ValueError(f"a circuit has three public inputs, not {vkey['nPublic']!r}")
+        words = [*prover.point_g1(vkey["vk_alpha_1"])]
+        for name in ("vk_beta_2", "vk_gamma_2", "vk_delta_2"):
+            words += [part for pair in prover.point_g2(vkey[name]) for part in reversed(pair)]
+        return words + [part for point in vkey["IC"] for part in prover.point_g1(point)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise KeyShapeError(f"not a verification key in snarkjs's form: {error!r}") from None
 
 
 def witness(name: str, stated: Statement, inputs: Inputs) -> bytes:

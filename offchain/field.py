@@ -4,6 +4,7 @@ Field elements are plain ``int`` in [0, R). Nothing here reduces silently: a num
 enters is either checked (`check`) or reduced on purpose (`to_field`).
 """
 
+import re
 from functools import cache
 
 from Crypto.Hash import keccak
@@ -31,6 +32,13 @@ def check_range(value: int, low: int, high: int, what: str) -> int:
     if not low <= value < high:
         raise RangeError(f"{what} is outside its range: it must be at least {low} and below {high}")
     return value
+
+
+def decimal(text: str, below: int, what: str = "number") -> int:
+    """The number in [0, `below`) that a string spells in decimal, in its one spelling; else RangeError."""
+    if not isinstance(text, str) or not re.fullmatch("0|[1-9][0-9]{0,77}", text) or int(text) >= below:
+        raise RangeError(f"{what} must be a decimal string of its range, without sign or leading zero")
+    return int(text)
 
 
 def keccak256(data: bytes) -> bytes:

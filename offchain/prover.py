@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offchain.field import check
+from offchain.field import check, decimal
 from offchain.paths import BUILD
 
 BINARY = BUILD / "bin" / "shadowpool-prover"
@@ -14,8 +14,30 @@ G1 = tuple[int, int]
 G2 = tuple[tuple[int, int], tuple[int, int]]
 
 
+Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+"""Order of the field of BN254's coordinates (EIP-196)."""
+
+
 class ProverError(Exception):
     """The prover refused its input; the text is its own."""
+
+
+def point_g1(point: list) -> G1:
+    """snarkjs's [x, y, "1"]; ValueError if it is another thing."""
+    if not isinstance(point, list) or len(point) != 3 or point[2] != "1":
+        raise ValueError("a point of G1 is three decimal strings, the last 1")
+    x, y = (decimal(part, Q) for part in point[:2])
+    return x, y
+
+
+def point_g2(point: list) -> G2:
+    """snarkjs's [[x, x'], [y, y'], ["1", "0"]], real parts first; ValueError if it is another thing."""
+    if not isinstance(point, list) or len(point) != 3 or point[2] != ["1", "0"]:
+        raise ValueError("a point of G2 is three pairs of decimal strings, the last 1 and 0")
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in point):
+        raise ValueError("a coordinate of G2 is a pair")
+    x, y = (tuple(decimal(part, Q) for part in pair) for pair in point[:2])
+    return x, y
 
 
 @dataclass(frozen=True)
@@ -54,16 +76,17 @@ class Proof:
         """Read snarkjs's form; ProverError if it is another, RangeError for a public >= R."""
         try:
             points, publics = text["proof"], text["publicSignals"]
-            a, c = (tuple(int(n) for n in points[name][:2]) for name in ("pi_a", "pi_c"))
-            (x, y) = (tuple(int(n) for n in pair) for pair in points["pi_b"][:2])
-            signals = tuple(int(n) for n in publics)
-            if {len(a), len(c), len(x), len(y)} != {2}:
-                raise ValueError("a point has two coordinates")
+            a, c = (point_g1(points[name]) for name in ("pi_a", "pi_c"))
+            b = point_g2(points["pi_b"])
+            seconds = text.get("seconds", {})
+            if not isinstance(publics, list) or not isinstance(seconds, dict):
+                raise ValueError("public signals are a list, seconds a mapping")
+            signals = tuple(decimal(signal, 10**78) for signal in publics)
         except (KeyError, TypeError, ValueError) as error:
             raise ProverError(f"not a proof in snarkjs's form: {error!r}") from None
         for signal in signals:
             check(signal, "public input")
-        return cls(a, (x, y), c, signals, text.get("seconds", {}))
+        return cls(a, b, c, signals, seconds)
 
 
 def setup(r1cs: Path, zkey: Path, vkey: Path, seed: str | None = None) -> None:
