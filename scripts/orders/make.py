@@ -6,11 +6,12 @@ volume (satoshi), action, direction (bid or ask). Only `created` events become o
 
 import csv
 import lzma
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from scripts.orders.parse import BASE_DECIMALS, HEADER, INSTITUTIONS, LOT, MAX_ROWS, QUOTE_DECIMALS
@@ -39,7 +40,7 @@ class Event:
 
 def milliseconds(text: str) -> int:
     """A time as UTC milliseconds: an ISO 8601 time (UTC unless it says) or the number itself."""
-    if text.isascii() and text.isdigit():
+    if re.fullmatch("[0-9]{1,20}", text):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
@@ -51,14 +52,10 @@ def milliseconds(text: str) -> int:
 
 def quote_per_lot(price: str) -> int | None:
     """A decimal price (USD per BTC) as quote units per lot; None unless that is a positive integer."""
-    try:
-        exact = Decimal(price)
-    except InvalidOperation:
+    if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", price or "") or len(price) > 21:
         return None
-    if not exact.is_finite() or exact <= 0 or len(exact.as_tuple().digits) > 20:
-        return None
-    units = exact.scaleb(QUOTE_DECIMALS) * LOT / 10**BASE_DECIMALS
-    return int(units) if units == int(units) and units < 1 << 64 else None
+    units = Decimal(price).scaleb(QUOTE_DECIMALS) * LOT / 10**BASE_DECIMALS
+    return int(units) if units == int(units) and 0 < units < 1 << 64 else None
 
 
 def _created(path: Path, start: int, end: int) -> Iterator[dict[str, str]]:
@@ -68,22 +65,35 @@ def _created(path: Path, start: int, end: int) -> Iterator[dict[str, str]]:
             table = csv.DictReader(file)
             if not set(table.fieldnames or ()) >= COLUMNS:
                 raise BadEvents(f"{path} lacks columns; it needs {', '.join(sorted(COLUMNS))}")
-            yield from (row for row in table if row["action"] == "created" and start <= int(row["timestamp"]) < end)
-    except (OSError, lzma.LZMAError, ValueError) as error:
+            for row in table:
+                if row["action"] == "created" and start <= _natural(row, "timestamp") < end:
+                    yield row
+    except (OSError, EOFError, lzma.LZMAError, csv.Error, UnicodeDecodeError) as error:
         raise BadEvents(f"{path} cannot be read: {error}") from error
+
+
+def _natural(row: dict[str, str], column: str) -> int:
+    """A column of one row as a whole number below 2^64; BadEvents if it is not."""
+    text = row[column]
+    if not re.fullmatch(r"[0-9]{1,20}", text or "") or int(text) >= 1 << 64:
+        raise BadEvents(f"{column} {text!r} is no whole number below 2^64")
+    return int(text)
 
 
 def events(rows: Iterable[dict[str, str]], skipped: Counter) -> list[Event]:
     """The orders of created events, counting in `skipped` what is left out and why."""
     found = []
     for row in rows:
-        quantity, price = int(row["volume"]) // LOT, quote_per_lot(row["price"])
+        quantity, price = _natural(row, "volume") // LOT, quote_per_lot(row["price"])
+        if row["direction"] not in SIDE:
+            raise BadEvents(f"direction {row['direction']!r} is neither bid nor ask")
         if quantity == 0:
             skipped["less than a lot"] += 1
-        elif price is None or quantity >= 1 << 64:
+        elif price is None:
             skipped["no price in whole units"] += 1
         else:
-            found.append(Event(int(row["id"]), int(row["timestamp"]), SIDE[row["direction"]], quantity, price))
+            number, time = _natural(row, "id"), _natural(row, "timestamp")
+            found.append(Event(number, time, SIDE[row["direction"]], quantity, price))
     prices = sorted(event.price for event in found)
     if not prices:
         return []
