@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from eth_utils import is_checksum_address
 
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 31337, 31888})
 """The only chains on which keys of a development set-up may be deployed."""
@@ -70,17 +73,33 @@ class Deployment:
             missing = set(CONTRACTS) - set(data["contracts"])
             if missing:
                 raise DeploymentError(f"{path} lacks the contracts {', '.join(sorted(missing))}; deploy again")
-            return cls(
+            found = cls(
                 chain_id=data["chain_id"],
                 start_block=data["start_block"],
                 contracts=data["contracts"],
                 verifiers={name: CircuitEntry(**entry) for name, entry in data["verifiers"].items()},
                 tokens={symbol: Token(**entry) for symbol, entry in data["tokens"].items()},
             )
+            found._check()
+            return found
         except FileNotFoundError:
             raise DeploymentError(f"no deployment at {path}; run the deploy script first") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DeploymentError(f"{path} is not a deployment file: {error!r}; deploy again") from None
+
+    def _check(self) -> None:
+        """ValueError unless every number, address and circuit id is one."""
+        entries = [*self.verifiers.values(), *self.tokens.values()]
+        for address in (*self.contracts.values(), *(entry.address for entry in entries)):
+            if not is_checksum_address(address):
+                raise ValueError(f"{address!r} is not a checksummed address")
+        decimals = [token.decimals for token in self.tokens.values()]
+        for number in (self.chain_id, self.start_block, *decimals):
+            if type(number) is not int or number < 0:
+                raise ValueError(f"{number!r} is not a natural number")
+        for entry in self.verifiers.values():
+            if not isinstance(entry.circuit_id, str) or not re.fullmatch("0x[0-9a-f]{64}", entry.circuit_id):
+                raise ValueError(f"{entry.circuit_id!r} is not a circuit id")
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
+from eth_utils import is_checksum_address
 
 from offchain.chain import Chain, Receipt
 from offchain.deployment import write_atomically
-from offchain.field import RangeError, check_range
+from offchain.field import R, RangeError, check_range, decimal
 from offchain.ledger import Ledger
 from offchain.material import Credential
 from offchain.merkle import CREDENTIAL_DEPTH, CredentialTree
@@ -41,12 +42,12 @@ class Issued:
     @classmethod
     def load(cls, path: Path) -> "Issued":
         try:
-            data = json.loads(path.read_text())
+            data = dict(json.loads(path.read_text()))
             number = check_range(data.pop("id"), 0, 1 << CREDENTIAL_DEPTH, "credential id")
-            return cls(number, Credential(**(data | {"owner": int(data["owner"])})))
+            return cls(number, Credential(**(data | {"owner": decimal(data["owner"], R, "owner")})))
         except FileNotFoundError:
             raise IssuerError(f"no credential file at {path}; ask the issuer for it") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise IssuerError(f"{path} is not a credential file: {error}") from None
 
 
@@ -62,6 +63,17 @@ class Institution:
     tier: int
     expiry: int
     revoked: bool = False
+
+    @classmethod
+    def read(cls, row: dict, place: int) -> "Institution":
+        """The row that stands at a place of the book's file; ValueError, KeyError or TypeError if none does."""
+        made = cls(**(row | {"owner": decimal(row["owner"], R, "owner")}))
+        if type(made.id) is not int or made.id != place:
+            raise RangeError(f"row {place} has id {made.id!r}")
+        if not isinstance(made.name, str) or not is_checksum_address(made.wallet) or not isinstance(made.revoked, bool):
+            raise RangeError(f"row {place} needs a name, a checksummed wallet and whether it is revoked")
+        made.issued  # checks every range
+        return made
 
     @property
     def issued(self) -> Issued:
@@ -88,7 +100,7 @@ class Issuer:
         """Enter an institution in the book; `publish` then puts it on chain."""
         if any(row.owner == owner and not row.revoked for row in self.book):
             raise IssuerError(f"{name}'s owner word has a credential already; revoke that first")
-        if not self.chain.web3.is_checksum_address(wallet):
+        if not is_checksum_address(wallet):
             raise IssuerError(f"{wallet!r} is not a checksummed address")
         if len(self.book) >= 1 << CREDENTIAL_DEPTH:
             raise IssuerError("the credential tree is full")
@@ -123,14 +135,17 @@ class Issuer:
 
     def _publish_leaves(self) -> list[Receipt]:
         receipts, tree = [], copy.deepcopy(self.ledger.credentials)
+        fits = self.ledger.credentials_fit      # a root that does not must not outlive the change
         while rows := self._first_difference(tree):
-            first, leaves = rows[0].id, [row.leaf for row in rows]
-            additive = tree.leaf(first) == 0
+            additive = fits and tree.leaf(rows[0].id) == 0
             for row in rows:
                 tree.set(row.id, row.leaf)
-            call = self.contract.functions.set_leaves(first, leaves, tree.root, additive)
-            receipts.append(self.chain.send(self.account, call))
-        return receipts
+            receipts.append(self._set_leaves(rows[0].id, [row.leaf for row in rows], tree, additive))
+            fits = True
+        return receipts if fits else [self._set_leaves(0, [tree.leaf(0)], tree, False)]
+
+    def _set_leaves(self, first: int, leaves: list[int], tree: CredentialTree, additive: bool) -> Receipt:
+        return self.chain.send(self.account, self.contract.functions.set_leaves(first, leaves, tree.root, additive))
 
     def _first_difference(self, tree: CredentialTree) -> list[Institution]:
         """The first run of rows that the tree lacks: all of them new, or all of them changes."""
@@ -153,6 +168,12 @@ class Issuer:
                 sent.append(self.chain.submit(self.account, change(wallet)))
         return [self.chain.receipt(pending) for pending in sent]
 
+    def admit_carrier(self, wallet: str) -> Receipt:
+        """Admit a wallet without a credential: a carrier, to be paid the fees of what it sends."""
+        if not is_checksum_address(wallet):
+            raise IssuerError(f"{wallet!r} is not a checksummed address")
+        return self.chain.send(self.account, self.contract.functions.admit_wallet(wallet))
+
     def _row(self, id: int) -> Institution:
         if not 0 <= id < len(self.book):
             raise IssuerError(f"no credential {id}; the book has {len(self.book)}")
@@ -162,13 +183,9 @@ class Issuer:
         if not self.path.exists():
             return []
         try:
-            rows = [Institution(**(row | {"owner": int(row["owner"])})) for row in json.loads(self.path.read_text())]
-            for place, row in enumerate(rows):
-                if row.id != place:
-                    raise RangeError(f"row {place} has id {row.id}")
-                row.issued
-            return rows
-        except (KeyError, TypeError, ValueError) as error:
+            rows = json.loads(self.path.read_text())
+            return [Institution.read(row, place) for place, row in enumerate(rows)]
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise IssuerError(f"{self.path} is not a credential book: {error}") from None
 
     def _write(self, book: list[Institution]) -> None:

@@ -6,7 +6,7 @@ Hashes are BLAKE2b-512 in hexadecimal, in which public powers-of-tau files are a
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 R1CS, POWERS, KEY = "circuit.r1cs", "powers.ptau", "vkey.json"
@@ -38,7 +38,7 @@ class Step:
 
     def linked(self, before: str) -> str:
         """What `link` must be after the link `before`."""
-        entry = {key: value for key, value in asdict(self).items() if key != "link"}
+        entry = {key: value for key, value in vars(self).items() if key != "link"}
         return hash_bytes((before + json.dumps(entry, sort_keys=True)).encode())
 
 
@@ -50,6 +50,8 @@ def read(path: Path) -> tuple[str, list[Step]]:
         data = json.loads(path.read_text())
         if set(data) != {"circuit", "steps"} or not NAME.fullmatch(data["circuit"]):
             raise ValueError("it needs a circuit and steps")
+        if not isinstance(data["steps"], list):
+            raise ValueError("its steps are a list")
         steps = [_step_of(row) for row in data["steps"]]
         _check_chain(data["circuit"], steps)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -69,6 +69,17 @@ def batch(
 
 
 @app.command()
+def carrier(
+    wallet: Annotated[str, typer.Argument(help="The carrier's EVM address.")],
+    book: Book = DEFAULT_BOOK,
+    account_file: AccountFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Admit a carrier, who may then be paid public fees. It gets no credential."""
+    show(receipt_row(_issuer(book, account_file).admit_carrier(wallet)), as_json)
+
+
+@app.command()
 def revoke(
     credential: Annotated[int, typer.Argument(help="The credential's id.")],
     book: Book = DEFAULT_BOOK,
@@ -108,16 +119,19 @@ def _integer(name: str, text: str) -> int:
 
 def _rows(file: Path) -> list[dict]:
     """The rows of a batch file, all checked; CommandError naming the first line at fault."""
-    with file.open(newline="", encoding="utf-8") as text:
-        lines = csv.reader(text, strict=True)
-        if tuple(next(lines, ())) != COLUMNS:
-            raise CommandError(f"{file}: the header must be {','.join(COLUMNS)}")
-        rows = []
-        for cells in lines:
-            try:
-                rows.append(_row(cells, {row["owner"] for row in rows}))
-            except (CommandError, ValueError) as error:
-                raise CommandError(f"{file}, line {lines.line_num}: {error}") from None
+    rows: list[dict] = []
+    try:
+        with file.open(newline="", encoding="utf-8") as text:
+            lines = csv.reader(text, strict=True)
+            if tuple(next(lines, ())) != COLUMNS:
+                raise CommandError(f"{file}: the header must be {','.join(COLUMNS)}")
+            for cells in lines:
+                try:
+                    rows.append(_row(cells, {row["owner"] for row in rows}))
+                except (CommandError, ValueError) as error:
+                    raise CommandError(f"{file}, line {lines.line_num}: {error}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise CommandError(f"{file} is not CSV in UTF-8: {error}") from None
     return rows
 
 
