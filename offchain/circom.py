@@ -31,12 +31,12 @@ class Compiled:
 def compile(source: Path, out: Path, level: int = 2, libraries: tuple[Path, ...] = LIBRARIES) -> Compiled:
     """Compile `source` into NAME.r1cs, NAME.wasm and NAME.sym in the folder `out`.
 
-    `level` is circom's simplification, 1 (quick) or 2 (fewest constraints). `source`, what it
+    `level` is circom's simplification, 0 (every signal is a wire), 1 or 2 (fewest constraints). `source`, what it
     includes and `libraries` must lie in the checkout: the compiler sees nothing else. Files
     appear in `out` complete or not at all. CompileError carries the compiler's text.
     """
-    if level not in (1, 2):
-        raise ValueError(f"circom simplifies at level 1 or 2, not {level}")
+    if level not in (0, 1, 2):
+        raise ValueError(f"circom simplifies at level 0, 1 or 2, not {level}")
     if not source.is_file():
         raise CompileError(f"no circuit at {source}")
     BUILD.mkdir(exist_ok=True)

@@ -8,7 +8,8 @@ Terms = list[tuple[int, int]]
 
 
 class R1CS:
-    """Constraints A·B = C over the wires of a witness, each side a list of (wire, factor)."""
+    """Constraints A·B = C over the wires of a witness, each side a list of (wire, factor).
+    `inputs` are the wires of the input signals."""
 
     def __init__(self, path: Path):
         self._data, self._at = path.read_bytes(), 0
@@ -17,7 +18,9 @@ class R1CS:
         self._at = sections[1]
         assert self._int(4) == 32 and self._int(32) == R
         self.wires = self._int(4)
-        self._at += 3 * 4 + 8  # numbers of outputs, public and private inputs; of labels
+        outputs, public, private = self._int(4), self._int(4), self._int(4)
+        self.inputs = range(1 + outputs, 1 + outputs + public + private)
+        self._at += 8  # number of labels
         count = self._int(4)
         self._at = sections[2]
         self.constraints = [(self._terms(), self._terms(), self._terms()) for _ in range(count)]

@@ -51,4 +51,4 @@ def test_sources_outside_the_checkout_and_other_levels_are_refused(tmp_path):
     with pytest.raises(CompileError, match="no circuit"):
         circom.compile(tmp_path / "absent.circom", tmp_path)
     with pytest.raises(ValueError, match="level"):
-        circom.compile(source, tmp_path, level=0)
+        circom.compile(source, tmp_path, level=3)

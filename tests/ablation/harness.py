@@ -1,0 +1,149 @@
+"""Ablation: take away the constraint behind a guarantee, forge what it was stopping, and see the
+forged witness satisfy the weakened circuit and no real one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pytest
+
+from offchain.poseidon import sponge
+from offchain.statement import Statement, evaluate
+from offchain.witness import Inputs, WitnessError
+from tests.ablation.made import Made, Signals, make
+from tests.ablation.solver import Conflict, Solver
+from tests.ablation.sources import Edit, circuit
+
+CHALLENGE = 987654321
+"""Where statements are evaluated; the contract's choice."""
+
+Lines = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forgery:
+    """One way to break one guarantee.
+
+    `cuts` are what is weakened: (old, new) in the subject's template, or (template, old, new).
+    `lies` replace hints alone, so they weaken nothing: what a dishonest prover fills in.
+    `inputs` and `words` (of the statement, by index) are what differs from the honest ones; `words`
+    may be a function of the inputs. `beside` are cuts of other constraints that happen to stop the
+    same forgery: it is shown that without them the guarantee's own constraint still does.
+    """
+
+    guarantee: str
+    claim: str
+    cuts: tuple[Lines, ...]
+    lies: tuple[Lines, ...] = ()
+    inputs: Inputs = field(default_factory=dict)
+    words: dict[int, int] | Callable[[Inputs], dict[int, int]] = field(default_factory=dict)
+    beside: tuple[Lines, ...] = ()
+
+
+def cut(guarantee: str, claim: str, *cuts: Lines, lie=(), beside=(), words=(), **inputs) -> Forgery:
+    """A forgery. `lie` and `beside` are one (old, new) or a list of them; the input "in" is in_."""
+    changed = {"in" if name == "in_" else name: value for name, value in inputs.items()}
+    return Forgery(guarantee, claim, cuts, _several(lie), changed, words or {}, _several(beside))
+
+
+def _several(lines: Lines | list[Lines]) -> tuple[Lines, ...]:
+    return tuple(lines) if isinstance(lines, list) else (lines,) if lines else ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A template at a small size, honest inputs, its guarantees in Python, and the forgeries.
+
+    `words` gives the statement's words for the inputs, where the template has one: then the three
+    public inputs are made here.
+    """
+
+    template: str
+    size: str
+    inputs: Callable[[], Inputs]
+    holds: dict[str, Callable[[Signals], bool]]
+    forgeries: tuple[Forgery, ...]
+    words: Callable[[Inputs], list[int]] | None = None
+
+    @cached_property
+    def made(self) -> Made:
+        return make(circuit(self.template, self.size))
+
+    @cached_property
+    def solver(self) -> Solver:
+        return Solver(self.made.r1cs)
+
+    def without(self, *cuts: Lines) -> Made:
+        """The template with some lines replaced."""
+        return make(circuit(self.template, self.size, tuple(map(self._edit, cuts))))
+
+    def all_inputs(self, forgery: Forgery | None = None) -> Inputs:
+        changed = self.inputs() | (forgery.inputs if forgery else {})
+        if self.words is None:
+            return changed
+        d = self.words(changed)
+        if forgery:
+            words = forgery.words(changed) if callable(forgery.words) else forgery.words
+            d = [words.get(i, word) for i, word in enumerate(d)]
+        return stated(d) | changed
+
+    def _edit(self, lines: Lines) -> Edit:
+        return Edit(*lines) if len(lines) == 3 else Edit(self.template, *lines)
+
+
+def stated(d: list[int]) -> Inputs:
+    """The three public inputs for a statement."""
+    made = Statement(sponge(d), CHALLENGE, evaluate(d, CHALLENGE))
+    return {"digest": made.digest, "challenge": made.challenge, "evaluation": made.evaluation}
+
+
+def check_honest(subject: Subject) -> None:
+    """The honest witness satisfies the circuit and has every guarantee."""
+    words = subject.made.witness(subject.all_inputs())
+    assert not subject.made.r1cs.violated(words)
+    signals = Signals(subject.made.names, words)
+    broken = [guarantee for guarantee, holds in subject.holds.items() if not holds(signals)]
+    assert not broken, f"{subject.template} {broken} of an honest witness"
+
+
+def check(subject: Subject, forgery: Forgery) -> None:
+    """The forgery passes where its constraint is missing, breaks the guarantee, and the real circuit
+    has no witness for it."""
+    for lie in forgery.lies:
+        assert lie[-2].split("<--")[0] == lie[-1].split("<--")[0] and "<--" in lie[-2], "a lie is about a hint"
+    inputs = subject.all_inputs(forgery)
+    weak = subject.without(*forgery.cuts, *forgery.beside, *forgery.lies)
+    _is_weaker(weak, subject)
+    words = weak.witness(inputs)
+    assert not weak.r1cs.violated(words)
+    assert not subject.holds[forgery.guarantee](Signals(weak.names, words)), "the forgery breaks nothing"
+
+    forged = dict(zip(weak.names[1:], words[1:]))
+    _has_no_place_in(subject.made, forged, subject.solver)
+    if forgery.beside:
+        still = subject.without(*forgery.beside)
+        _has_no_place_in(still, forged, Solver(still.r1cs))
+    _is_refused_or_right(subject, forgery.guarantee, inputs)
+
+
+def _is_refused_or_right(subject: Subject, guarantee: str, inputs: Inputs) -> None:
+    """What the real calculator makes of the forged inputs, if anything, has the guarantee."""
+    try:
+        words = subject.made.witness(inputs)
+    except WitnessError:
+        return
+    assert subject.holds[guarantee](Signals(subject.made.names, words))
+
+
+def _is_weaker(weak: Made, subject: Subject) -> None:
+    """Whatever was replaced, the honest witness still satisfies what is left."""
+    names, honest = subject.made.names, subject.made.witness(subject.all_inputs())
+    words = dict(zip(names, honest)) | {"": 1}
+    assert not weak.r1cs.violated([words[name] for name in weak.names]), "more than a constraint was changed"
+
+
+def _has_no_place_in(made: Made, forged: dict[str, int], solver: Solver) -> None:
+    """No witness of the circuit has the forged signals, whatever stands in those that they lack."""
+    known = {wire: forged[name] for wire, name in enumerate(made.names) if name in forged}
+    with pytest.raises(Conflict):
+        solver.derive(known)
