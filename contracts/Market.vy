@@ -25,6 +25,7 @@ MASK16: constant(uint256) = 2**16 - 1
 MASK32: constant(uint256) = 2**32 - 1
 MASK64: constant(uint256) = 2**64 - 1
 MASK160: constant(uint256) = 2**160 - 1
+MASK192: constant(uint256) = 2**192 - 1
 
 MAX_SLOTS: constant(uint256) = 64
 HEAD_WORDS: constant(uint256) = 34
@@ -105,6 +106,9 @@ def __init__(
         self.max_size = size
         self.settle_verifier[size] = settle_keys[at]
         at += 1
+    assert staticcall IRelayers(relayer_registry).market() == self, "market: relayers bound elsewhere"
+    assert staticcall IRelayers(relayer_registry).pool() == bound_pool, "market: relayers bound elsewhere"
+    assert staticcall IKeys(key_registry).pool() == bound_pool, "market: keys bound elsewhere"
 
 
 @external
@@ -169,7 +173,7 @@ def reveal(r: IMarket.Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
     """
     @notice Opens an order to the epoch's leader, once, in the reveal window. Anyone may carry it.
     @dev The order's key signs, bare, keccak256(abi_encode(keccak256("shadowpool.v1.reveal"),
-         chain id, pool, market, epoch, oc, frozen commit chain, reveal-key version, point,
+         chain id, pool, market, epoch, oc, frozen commit chain, leader + 2^160 key version, point,
          ciphertext)). The first reveal of an epoch fixes its reference.
     @param r The order and its ciphertext under the leader's key.
     """
@@ -183,10 +187,11 @@ def reveal(r: IMarket.Reveal, v: uint256, sig_r: uint256, sig_s: uint256):
     assert status & epoch_record.IS_VOID == 0, "market: epoch void"
 
     frozen: bytes32 = self.records[key].chain_or_print
-    version: uint256 = (self.records[key].parties >> 160) & MASK32
+    # The leader (low 160 bits) and its key's version: an opening is for one reader.
+    reader: uint256 = self.records[key].parties & MASK192
     signed: bytes32 = keccak256(
         abi_encode(
-            REVEAL_DOMAIN, chain.id, pool, r.market, r.epoch, r.oc, frozen, version, r.point, r.ciphertext
+            REVEAL_DOMAIN, chain.id, pool, r.market, r.epoch, r.oc, frozen, reader, r.point, r.ciphertext
         )
     )
     signer: address = ecrecover(signed, v, sig_r, sig_s)

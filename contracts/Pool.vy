@@ -150,6 +150,9 @@ def transact(proof: uint256[8], digest: uint256, t: Transaction, memo0: uint256[
         assert self.total[t.asset] + t.deposit < ASSET_CAP, "pool: asset cap"
     if t.withdrawal > 0:
         assert staticcall ICredentials(credentials).may_withdraw(t.account), "pool: recipient not admitted"
+    if t.fee > 0:
+        # Else a fee of everything would leave to a wallet that nobody admitted.
+        assert staticcall ICredentials(credentials).may_withdraw(t.carrier), "pool: carrier not admitted"
     self._check_transact(proof, digest, t, memo0, memo1)
 
     self._spend(t.tree0, t.root0, t.tree1, t.root1, t.nf0, t.nf1)

@@ -223,20 +223,20 @@ def register_key(proof: uint256[8], digest: uint256, x: uint256, y: uint256):
 def reserve(epoch: uint256, open_block: uint256) -> (address, uint256):
     """
     @notice Picks the leader of an epoch and reserves its stake. Market only.
-    @dev Reverts where there is no eligible leader: no weight at the snapshot, no key
-         registered before the window opened and young enough, or too little free stake.
+    @dev The first in turn that has a key registered before the window opened and young
+         enough, and free stake: a relayer without them holds nobody up. Reverts if none has.
     @return The leader and the version of its reveal key.
     """
     assert msg.sender == market, "relayers: not the market"
-    leader: address = self._leader(epoch, open_block)
-    assert leader != empty(address), "relayers: no leader"
-    version: uint256 = self._version_before(leader, open_block)
-    assert version > 0, "relayers: leader without key"
-    stake: Stake = self.stakes[leader]
-    assert stake.bonded + stake.unbonding >= stake.reserved + epoch_stake, "relayers: leader without free stake"
-    self.stakes[leader].reserved = stake.reserved + epoch_stake
-    log Reserved(relayer=leader, amount=epoch_stake)
-    return leader, version
+    turn: DynArray[address, rotation.MAX] = self._turn_of(epoch, open_block)
+    for relayer: address in turn:
+        version: uint256 = self._version_before(relayer, open_block)
+        stake: Stake = self.stakes[relayer]
+        if version > 0 and stake.bonded + stake.unbonding >= stake.reserved + epoch_stake:
+            self.stakes[relayer].reserved = stake.reserved + epoch_stake
+            log Reserved(relayer=relayer, amount=epoch_stake)
+            return relayer, version
+    raise "relayers: no eligible leader"
 
 
 @external
@@ -276,11 +276,13 @@ def slash(leader: address, caller: address) -> (uint256, uint256):
 @view
 def leader_at(epoch: uint256, open_block: uint256) -> address:
     """
-    @notice The leader of an epoch whose window opens at a block, zero if nobody had weight.
+    @notice Whose turn an epoch is whose window opens at a block, zero if nobody had weight.
             Final once the snapshot, `snapshot_lag` blocks earlier, is past, unless a seat with
-            nothing at stake changes hands.
+            nothing at stake changes hands; a relayer without key or free stake is passed over
+            when the window's first order comes.
     """
-    return self._leader(epoch, open_block)
+    turn: DynArray[address, rotation.MAX] = self._turn_of(epoch, open_block)
+    return empty(address) if len(turn) == 0 else turn[0]
 
 
 @external
@@ -345,10 +347,10 @@ def stake_at(relayer: address, number: uint256) -> uint256:
 
 @internal
 @view
-def _leader(epoch: uint256, open_block: uint256) -> address:
+def _turn_of(epoch: uint256, open_block: uint256) -> DynArray[address, rotation.MAX]:
     if open_block < snapshot_lag:
-        return empty(address)
-    return rotation._leader_at(epoch, open_block - snapshot_lag)
+        return []
+    return rotation._turn(epoch, open_block - snapshot_lag)
 
 
 @internal

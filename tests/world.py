@@ -266,3 +266,4 @@ def _admit(world: World) -> None:
             mint = chain.token(token.address).functions.mint(who.address, MILLION * 10**token.decimals)
             chain.send(world.accounts["deployer"], mint)
     world.issuer.publish()
+    world.issuer.admit_carrier(world.accounts["carrier"].address)

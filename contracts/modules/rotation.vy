@@ -22,23 +22,32 @@ past: HashMap[uint256, HashMap[uint256, uint256]]
 
 @internal
 @view
-def _leader_at(epoch: uint256, snapshot: uint256) -> address:
+def _turn(epoch: uint256, snapshot: uint256) -> DynArray[address, MAX]:
     """
-    @notice The leader of an epoch by the weights after block `snapshot`; zero if nobody had any.
+    @notice Who may lead an epoch by the weights after block `snapshot`: first the seat that the
+            rule picks, then the seats after it in turn, those without weight left out.
     """
     weights: DynArray[uint256, MAX] = []
     total: uint256 = 0
     for seat: uint256 in range(self.relayer_count, bound=MAX):
-        total += self._weight_at(seat, snapshot)
-        weights.append(total)
+        weight: uint256 = self._weight_at(seat, snapshot)
+        total += weight
+        weights.append(weight)
     # x < total, so that a seat is found unless nobody had weight.
     x: uint256 = (((epoch % 2**64) * GOLDEN) % 2**64) * total >> 64
-    seat: uint256 = 0
-    for cumulative: uint256 in weights:
+    first: uint256 = 0
+    cumulative: uint256 = 0
+    for weight: uint256 in weights:
+        cumulative += weight
         if cumulative > x:
-            return self.relayer_at[seat]
-        seat += 1
-    return empty(address)
+            break
+        first += 1
+    turn: DynArray[address, MAX] = []
+    for step: uint256 in range(len(weights), bound=MAX):
+        seat: uint256 = (first + step) % len(weights)
+        if weights[seat] > 0:
+            turn.append(self.relayer_at[seat])
+    return turn
 
 
 @internal

@@ -39,8 +39,8 @@ def notes(world: World) -> dict[str, int]:
     gas["deposit"] = world.deposit(10**9).gas
     gas["transfer"] = world.transact(world.transaction()).gas
     pay = {"asset": world.base.address, "withdrawal": 5, "account": world.traders[0]}
-    world.transact(world.transaction(**pay, fee=5, carrier=world.stranger))
-    gas["withdraw with fee"] = world.transact(world.transaction(**pay, fee=5, carrier=world.stranger)).gas
+    world.transact(world.transaction(**pay, fee=5, carrier=world.traders[2]))
+    gas["withdraw with fee"] = world.transact(world.transaction(**pay, fee=5, carrier=world.traders[2])).gas
     fill(world, 56)
     gas["advance"] = world.advance(world.leaves()[64:128], world.fresh()).gas
     return gas

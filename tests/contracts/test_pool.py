@@ -104,28 +104,37 @@ def test_withdrawals_go_to_wallets_ever_admitted_and_their_successors(world):
 def test_recipient_and_fee_cannot_be_changed_in_flight(world):
     world.deposit(1000)
     t = world.transaction(
-        asset=world.base.address, withdrawal=10, account=world.traders[0], fee=3, carrier=world.stranger
+        asset=world.base.address, withdrawal=10, account=world.traders[0], fee=3, carrier=world.traders[2]
     )
     proven = words.transact(t, list(range(1, 9)), list(range(11, 19)))
     other = world.traders[1]
     for change in ({"account": other}, {"carrier": other}, {"fee": 4}, {"withdrawal": 11}, {"asset": world.quote.address}):
         with reverts("statement: proof refused"):
             world.transact(t | change, proven=proven)
-    held = world.base.balanceOf(world.stranger)
+    held = world.base.balanceOf(world.traders[2])
     world.transact(t)
-    assert world.base.balanceOf(world.stranger) == held + 3
+    assert world.base.balanceOf(world.traders[2]) == held + 3
     assert world.pool.total(world.base.address) == 987
 
 
 def test_fee_of_a_private_transfer(world):
     world.deposit(1000)
-    world.transact(world.transaction(asset=world.base.address, fee=7, carrier=world.stranger))
-    assert world.base.balanceOf(world.stranger) == 7
+    held = world.base.balanceOf(world.traders[2])
+    world.transact(world.transaction(asset=world.base.address, fee=7, carrier=world.traders[2]))
+    assert world.base.balanceOf(world.traders[2]) == held + 7
+
+
+def test_a_fee_leaves_to_no_wallet_that_a_withdrawal_could_not(world):
+    world.deposit(1000)
+    with reverts("pool: carrier not admitted"):
+        world.transact(world.transaction(asset=world.base.address, fee=1000, carrier=world.stranger))
+    world.credentials.drop_wallet(world.traders[2], sender=world.issuer)
+    world.transact(world.transaction(asset=world.base.address, fee=1000, carrier=world.traders[2]))
 
 
 def test_more_than_the_pool_holds_cannot_leave(world):
     world.deposit(1000)
-    for changes in ({"withdrawal": 1001, "account": world.traders[0]}, {"fee": 1001, "carrier": world.stranger}):
+    for changes in ({"withdrawal": 1001, "account": world.traders[0]}, {"fee": 1001, "carrier": world.traders[2]}):
         with reverts(""):
             world.transact(world.transaction(asset=world.base.address, **changes))
 

@@ -226,7 +226,7 @@ def test_nothing_reserved_nothing_released_or_slashed(world, market):
 
 
 def test_no_leader_before_anyone_had_stake(world, market):
-    with reverts("relayers: no leader"):
+    with reverts("relayers: no eligible leader"):
         world.relayers.call("reserve", 0, LAG, sender=market)
 
 

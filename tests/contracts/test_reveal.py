@@ -62,7 +62,7 @@ def test_signature_binds_everything(world: World, orders):
     order = world.seal(orders[0])
     others = {
         "chain_id": world.chain.id + 1, "pool": world.market.address, "market": 1, "epoch": 1,
-        "oc": orders[1]["oc"], "frozen": b"\1" * 32, "version": 2, "point": world.point(),
+        "oc": orders[1]["oc"], "frozen": b"\1" * 32, "leader": world.stranger, "version": 2, "point": world.point(),
         "ciphertext": [*order.ciphertext[:3], order.ciphertext[3] + 1],
     }  # fmt: skip
     for name, value in others.items():

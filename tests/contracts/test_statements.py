@@ -46,7 +46,7 @@ def altered(members: dict, change) -> tuple:
 def transact(world: World) -> Case:
     trader, memos = world.traders[0], [world.fresh_words(8), world.fresh_words(8)]
     t = world.transaction(
-        asset=world.base.address, deposit=10**9, fee=10**6, account=trader, carrier=world.stranger
+        asset=world.base.address, deposit=10**9, fee=10**6, account=trader, carrier=world.traders[2]
     )
     return Case(
         world.pool, "transact", "transact", words.transact(t, *memos),
@@ -59,7 +59,7 @@ def withdraw(world: World) -> Case:
     world.deposit(10**9)
     memos = [world.fresh_words(8), world.fresh_words(8)]
     t = world.transaction(
-        asset=world.base.address, withdrawal=10**8, account=world.traders[1], fee=5, carrier=world.stranger
+        asset=world.base.address, withdrawal=10**8, account=world.traders[1], fee=5, carrier=world.traders[2]
     )
     return Case(
         world.pool, "transact", "transact", words.transact(t, *memos),

@@ -26,9 +26,10 @@ def number_of(word) -> int:
     return int(word, 16) if isinstance(word, str) else word
 
 
-def reveal_hash(chain_id, pool, market, epoch, oc, frozen, version, point, ciphertext) -> bytes:
+def reveal_hash(chain_id, pool, market, epoch, oc, frozen, leader, version, point, ciphertext) -> bytes:
     domain = keccak(text="shadowpool.v1.reveal")
-    return chained(domain, chain_id, pool, market, epoch, oc, frozen, version, *point, *ciphertext)
+    reader = number_of(leader) + (version << 160)
+    return chained(domain, chain_id, pool, market, epoch, oc, frozen, reader, *point, *ciphertext)
 
 
 def transact(t: dict, memo0: list[int], memo1: list[int]) -> list[int]:

@@ -229,7 +229,7 @@ class World:
         e = self.epoch(order["epoch"], order["market"])
         w = {"chain_id": self.chain.id, "pool": self.pool.address, "market": order["market"]}
         w |= {"epoch": order["epoch"], "oc": order["oc"], "frozen": e["commit_chain"]}
-        w |= {"version": e["reveal_key_version"], "point": order.point, "ciphertext": order.ciphertext}
+        w |= {"leader": e["leader"], "version": e["reveal_key_version"], "point": order.point, "ciphertext": order.ciphertext}
         sig = order.signer.unsafe_sign_hash(words.reveal_hash(**(w | changes)))
         return sig.v, sig.r, sig.s
 

@@ -315,7 +315,7 @@ def signed(world: World, trader: str, placed: PlacedOrder, reveal: Reveal, epoch
     """A reveal of any content, signed as the order's owner would, or by `account`."""
     record = world.ledger.epochs[0, epoch]
     place = (world.deployment.chain_id, world.deployment.pool, 0, epoch)
-    message = reveal_message(*place, record.commit_chain, record.reveal_version, reveal)
+    message = reveal_message(*place, record.commit_chain, int(record.leader, 16), record.reveal_version, reveal)
     key = world.traders[trader].key
     signer = account or key.order_account(placed.order.market, placed.order.epoch, placed.index)
     return build_reveal(0, epoch, placed.quota_nullifier, reveal, signer.unsafe_sign_hash(message))
