@@ -231,7 +231,7 @@ class Leader:
         sizes = sorted(int(size) for kind, *rest in names if kind == "settle" for size in rest)
         fitting = [size for size in sizes if size >= count]
         if not fitting:
-            raise LeaderError(f"no settle circuit is deployed for {count} reveals, only for up to {sizes[-1:]}")
+            raise LeaderError(f"no settle circuit is deployed for {count} reveals, only for up to {max(sizes, default=0)}")
         return fitting[0]
 
     def _unmoved(self, settled: Settlement, block: int | str) -> None:

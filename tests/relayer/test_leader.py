@@ -2,6 +2,9 @@
 
 import secrets
 import stat
+from copy import copy
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -241,3 +244,20 @@ def test_a_key_is_stored_before_it_is_registered(world, tmp_path):
     with pytest.raises(Reverted, match="not registered"):
         outsider.register_key()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("reveals,size", [(1, 8), (8, 8), (9, 16), (16, 16), (17, 64), (64, 64)])
+def test_the_smallest_circuit_that_fits_settles(world, reveals, size):
+    assert sized(world, "settle_64", "commit", "settle_8", "settle_16")._size(reveals) == size
+
+
+def test_no_circuit_is_large_enough(world):
+    with pytest.raises(LeaderError, match="for 65 reveals, only for up to 64"):
+        sized(world, "settle_64", "settle_8")._size(65)
+
+
+def sized(world, *names):
+    """A leader where these circuits are deployed."""
+    leader = copy(world.leader)
+    leader.chain = SimpleNamespace(deployment=replace(world.deployment, verifiers=dict.fromkeys(names)))
+    return leader
