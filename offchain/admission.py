@@ -15,6 +15,10 @@ class NoCredential(Refused):
     """The trader holds no credential that the issuer's tree has."""
 
 
+class IssuerFault(Refused):
+    """The issuer published a root that nothing can be proven against."""
+
+
 class CredentialExpired(Refused):
     """The credential does not outlast the commit."""
 
@@ -98,7 +102,12 @@ def check_place(chain: Chain, market: int, epoch: int, capacity: int) -> None:
         raise EpochFull(f"epoch {epoch} of market {market} holds {live} orders, its capacity: try the next epoch")
 
 
-def check_root(chain: Chain, root: int) -> None:
+def check_root(chain: Chain, ledger: Ledger) -> None:
     """The credential root that the ledger holds is one that a commit may name now."""
-    if not chain.call(chain.contract("Credentials").functions.accepts(root)):
+    if not ledger.credentials_fit:
+        raise IssuerFault(
+            "the issuer's credential root is not that of its leaves, so that no order can be proven: it must publish "
+            "the right one; withdrawals, reveals, reclaims and settlements go on"
+        )
+    if not chain.call(chain.contract("Credentials").functions.accepts(ledger.credentials.root)):
         raise NoCredential("the issuer has just changed its tree: try again when the ledger has followed")

@@ -19,6 +19,15 @@ __all__ = ["Diverged", "Ledger"]
 SPAN = 2_000
 """Blocks taken in at once, so that a long sync advances in checkpoints."""
 
+STATE_BLOCKS = 100
+"""How far behind the head a node that is no archive still answers views (geth keeps 128)."""
+
+ATTEMPTS = 5
+
+
+class Reorganised(ChainError):
+    """The chain changed its branch while it was read."""
+
 
 class Ledger(State):
     """`block` is the last block taken in; `version` changes whenever the state does.
@@ -35,20 +44,28 @@ class Ledger(State):
         self.version = 0
         self.lock = threading.RLock()
         self._events: list[Event] = []
+        self._compared = 0      # how many of the events the contracts have confirmed
         self._checkpoints: dict[int, bytes] = {}
 
     def sync(self, to_block: int | None = None, progress: Callable[[int], None] = lambda block: None) -> int:
         """Take in the blocks up to `to_block`, by default as deep as `depth` demands.
 
-        Returns `block`. Raises Diverged if the contracts hold another state than the events make.
+        Returns `block`. Raises Diverged if the contracts hold another state than the events make,
+        and Reorganised if the chain does not settle on a branch. Blocks that raised anything are
+        not taken in, so that the next sync meets them again.
         """
         with self.lock:
-            self._fall_back()
-            target = self.chain.head() - self.depth if to_block is None else to_block
-            while self.block < target:
-                self._take(min(self.block + SPAN, target))
-                progress(self.block)
-            return self.block
+            for attempt in range(1, ATTEMPTS + 1):
+                self._fall_back()
+                target = self.chain.head() - self.depth if to_block is None else to_block
+                try:
+                    while self.block < target:
+                        self._take(min(self.block + SPAN, target))
+                        progress(self.block)
+                    return self.block
+                except Reorganised:
+                    if attempt == ATTEMPTS:
+                        raise
 
     def context(self, market: int, epoch: int) -> Context:
         """Where the settlement of an epoch whose reference is fixed stands."""
@@ -56,35 +73,56 @@ class Ledger(State):
         return self.settlement_context(deployment.chain_id, deployment.pool, market, epoch)
 
     def _take(self, last: int) -> None:
-        """Take in the blocks after `block` up to `last`, as one branch holds them."""
-        before = self.chain.block_hash(last)
-        events = self.chain.events(self.block + 1, last)
-        if before is None or self.chain.block_hash(last) != before:
-            raise ChainError(f"the chain reorganised at block {last} while it was read; sync again")
-        for event in events:
-            self.apply(event)
-            self._checkpoints[event.block] = event.block_hash
-        self._events += events
-        self._checkpoints[last] = before
+        """Take in the blocks after `block` up to `last`: all of them or, after an error, none."""
+        tip, events = self._read(last)
+        everything = self._events + events
+        try:
+            for event in events:
+                self._add(event)
+            compared = self._compared < len(everything) and self._compare(last, tip)
+        except BaseException:
+            self._rebuild(self._events)
+            raise
+        self._compared = len(everything) if compared else self._compared
+        self._checkpoints |= {event.block: event.block_hash for event in events} | {last: tip}
+        self._events = everything
         self.block = last
-        if events:
-            self.version += 1
-            self._compare()
+        self.version += bool(events)
 
-    def _compare(self) -> None:
-        """Hold the rebuilt state to what the contracts held at `block`."""
+    def _read(self, last: int) -> tuple[bytes, list[Event]]:
+        """(hash of block `last`, events after `block` up to there), all of our own branch."""
+        tip = self.chain.block_hash(last)
+        events = self.chain.events(self.block + 1, last)
+        ours = self._checkpoints.get(self.block)
+        followed = ours is None or self.chain.block_hash(self.block) == ours
+        if tip is None or not followed or self.chain.block_hash(last) != tip:
+            raise Reorganised(f"the chain reorganised at or before block {last} while it was read; sync again")
+        return tip, events
+
+    def _add(self, event: Event) -> None:
+        try:
+            self.apply(event)
+        except (LookupError, ValueError) as error:
+            what = f"{event.contract}.{event.name} of block {event.block}"
+            raise Diverged(f"{what} does not follow from the events before it: {error!r}") from error
+
+    def _compare(self, last: int, tip: bytes) -> bool:
+        """Hold the rebuilt state to what the contracts held at `last`; False if that is too long ago."""
+        if last <= self.chain.head() - STATE_BLOCKS:
+            return False
         pool, credentials = self.chain.contract("Pool"), self.chain.contract("Credentials")
         tree, _ = split_position(self.next_chunk << CHUNK_DEPTH)
         pairs = {
             "note root": (self.tree(tree).root, pool.functions.root()),
             "next leaf": (self.next_leaf, pool.functions.next_leaf()),
-            "credential root": (self.credentials.root, credentials.functions.root()),
+            "credential root": (self.credential_root, credentials.functions.root()),
         }
         for what, (ours, theirs) in pairs.items():
-            if self.chain.call(theirs, self.block) != ours:
-                if self.chain.block_hash(self.block) != self._checkpoints[self.block]:
-                    return      # another branch answered: the next sync falls back
-                raise Diverged(f"the {what} rebuilt up to block {self.block} differs from the contract's")
+            if self.chain.call(theirs, last) != ours:
+                if self.chain.block_hash(last) != tip:
+                    raise Reorganised(f"the chain reorganised at block {last} while it was compared; sync again")
+                raise Diverged(f"the {what} rebuilt up to block {last} differs from the contract's")
+        return True
 
     def _fall_back(self) -> None:
         """Return to the last checkpoint that is still on the chain."""
@@ -96,11 +134,15 @@ class Ledger(State):
         if not stale:
             return
         kept = [block for block in self._checkpoints if block not in stale]
-        events = [event for event in self._events if event.block not in stale]
+        self._rebuild([event for event in self._events if event.block not in stale])
         self._checkpoints = {block: self._checkpoints[block] for block in kept}
+        self.block = max(kept, default=self.chain.deployment.start_block - 1)
+
+    def _rebuild(self, events: list[Event]) -> None:
+        """Make the state again from its events, which were taken in once."""
         State.__init__(self)
         for event in events:
             self.apply(event)
         self._events = events
-        self.block = max(kept, default=self.chain.deployment.start_block - 1)
+        self._compared = min(self._compared, len(events))
         self.version += 1

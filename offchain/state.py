@@ -33,6 +33,7 @@ class State:
     markets          terms by market id
     epochs, orders   by (market, epoch); by quota nullifier
     credentials      the issuer's tree; credential_count ids were ever given a leaf
+    credential_root  the root that the issuer gave it, which nothing proves
     auditors, treasuries, reveal_keys   by version; the last by (relayer, version)
     relayer_owners   note owner by relayer
     """
@@ -49,6 +50,7 @@ class State:
         self.orders: dict[int, OrderRecord] = {}
         self.credentials = CredentialTree()
         self.credential_count = 0
+        self.credential_root = self.credentials.root
         self.auditors: dict[int, Point] = {}
         self.treasuries: dict[int, Treasury] = {}
         self.reveal_keys: dict[tuple[str, int], Point] = {}
@@ -67,6 +69,11 @@ class State:
     def tree(self, number: int) -> ChunkTree:
         """Tree `number`, empty if nothing was advanced into it yet."""
         return self.trees[number] if number < len(self.trees) else ChunkTree()
+
+    @property
+    def credentials_fit(self) -> bool:
+        """Whether the issuer's root is that of its leaves; no commit can be proven where it is not."""
+        return self.credential_root == self.credentials.root
 
     def advanced(self, position: int) -> bool:
         """Whether a leaf is in its tree, so that its note can be spent."""
@@ -110,6 +117,7 @@ class State:
     def _credentials_leavesset(self, event: Event, args: dict) -> None:
         for offset, leaf in enumerate(args["leaves"]):
             self.credentials.set(args["index"] + offset, leaf)
+        self.credential_root = args["root"]
         self.credential_count = max(self.credential_count, args["index"] + len(args["leaves"]))
 
     def _keys_auditorkeyset(self, event: Event, args: dict) -> None:

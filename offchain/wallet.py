@@ -222,7 +222,7 @@ class Wallet:
         place = (self.deployment.chain_id, self.deployment.pool, order.market, order.epoch)
         seed = slot_seed(shared_point(scalar, leader_key), *place, record.oc)
         reveal = seal_reveal(opening, record.oc, scalar, seed)
-        message = reveal_message(*place, epoch.commit_chain, epoch.reveal_version, reveal)
+        message = reveal_message(*place, epoch.commit_chain, int(epoch.leader, 16), epoch.reveal_version, reveal)
         account = self.key.order_account(order.market, order.epoch, placed.index)
         signature = account.unsafe_sign_hash(message)
         return build_reveal(order.market, order.epoch, placed.quota_nullifier, reveal, signature)
@@ -303,7 +303,7 @@ class Wallet:
         admission.check_credential(self.ledger, found, credential, self.key.owner, time)
         admission.check_order(found, terms)
         admission.check_not_paused(self.chain)
-        admission.check_root(self.chain, self.ledger.credentials.root)
+        admission.check_root(self.chain, self.ledger)
         admission.check_place(self.chain, market, epoch, found.capacity)
         return found.rules(market), time
 
