@@ -23,6 +23,7 @@ from web3.types import RPCEndpoint, RPCResponse
 
 from offchain import contracts
 from offchain.deployment import Deployment
+from offchain.events import BadLog, Event, EventType
 
 CONFIRMATIONS = 5
 TIP_WEI = 10**9
@@ -69,19 +70,6 @@ class Pending:
     hash: str
     sender: str
     sent: float = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Event:
-    """One log of one of our contracts; `args` by name, bytes32 as bytes."""
-
-    contract: str
-    name: str
-    args: dict[str, Any]
-    block: int
-    block_hash: bytes
-    index: int
-    tx: str
 
 
 class _Node(HTTPProvider):
@@ -188,20 +176,21 @@ class Chain:
             last = min(first + LOG_SPAN - 1, to_block)
             span = {"fromBlock": first, "toBlock": last, "address": sorted({at for at, _ in types})}
             for log in self.web3.eth.get_logs(span):
-                name, event = types.get((log["address"], bytes(log["topics"][0])), (None, None))
-                if event is not None:
-                    found.append(_event(name, event.process_log(log)))
+                if (kind := types.get((log["address"], b"".join(log["topics"][:1])))) is not None:
+                    found.append(_read(kind, log))
         return sorted(found, key=lambda event: (event.block, event.index))
 
     @cached_property
-    def _event_types(self) -> dict:
-        """(address, topic) → (contract name, its event's decoder), for what a ledger follows."""
-        return {
-            (contract.address, bytes(self.web3.keccak(text=event.signature))): (name, event)
-            for name in contracts.FOLLOWED
-            for contract in [self.contract(name)]
-            for event in (contract.events[entry["name"]]() for entry in contract.abi if entry["type"] == "event")
-        }
+    def _event_types(self) -> dict[tuple[str, bytes], EventType]:
+        """By (address, topic): what a ledger follows."""
+        found = {}
+        for name in contracts.FOLLOWED:
+            contract = self.contract(name)
+            for entry in contract.abi:
+                if entry["type"] == "event":
+                    kind = EventType(name, entry)
+                    found[contract.address, kind.topic] = kind
+        return found
 
     # --- Sending ---
 
@@ -302,16 +291,11 @@ def as_address(word: int) -> str:
     return Web3.to_checksum_address(word.to_bytes(20, "big"))
 
 
-def _event(contract: str, log) -> Event:
-    return Event(
-        contract,
-        log["event"],
-        dict(log["args"]),
-        log["blockNumber"],
-        bytes(log["blockHash"]),
-        log["logIndex"],
-        Web3.to_hex(log["transactionHash"]),
-    )
+def _read(kind: EventType, log) -> Event:
+    try:
+        return kind.read(log)
+    except BadLog as error:
+        raise ChainError(str(error)) from None
 
 
 def _refusable(name: str, action: Callable[[], Any]) -> Any:
