@@ -34,8 +34,9 @@ TIME_AHEAD = 600
 class Wallet:
     """The wallet of `key`; `account` is the EVM account that pays and deposits.
 
-    Assets are words (`Deployment.asset` gives one by symbol), amounts base units. Every action
-    that has a `carrier` can be sent by another account, so that this one need not appear.
+    Assets are words (`Deployment.asset` gives one by symbol), amounts base units. What
+    is private names the `carrier` that sends it: `account`, whose deposits everyone has seen, would
+    show whose it is.
     Actions raise `admission.Refused`, `coins.InsufficientFunds` or RangeError before anything
     is sent, and `chain.Reverted` if a contract refuses. `treasury_key` is the treasury's alone.
     """
@@ -81,33 +82,40 @@ class Wallet:
 
     # --- Moving value ---
 
-    def deposit(self, asset: int, amount: int) -> Receipt:
-        """Bring tokens of `account` into a note of this key; approves the pool first if needed."""
+    def deposit(self, asset: int, amount: int, notes: int = 1) -> Receipt:
+        """Bring tokens of `account` into one or two `notes` of this key; approves the pool first if needed.
+
+        Two halves can pay for two orders at once: a change note waits until it is in the tree.
+        """
         _check_amount(amount)
+        check_range(notes, 1, 3, "notes of a deposit")
         admission.check_not_paused(self.chain)
         self._approve(asset, amount)
         account = int(self.account.address, 16)
-        call = self.build_transact(asset, [], [(amount, self.address)], deposit=amount, account=account)
-        return self._send(call, None)
+        parts = [amount] if notes == 1 else [amount - amount // 2, amount // 2]
+        outputs = [(part, self.address) for part in parts]
+        call = self.build_transact(asset, [], outputs, deposit=amount, account=account)
+        return self._send(call, self.account)
 
     def withdraw(self, asset: int, amount: int, recipient: str, fee: int = 0, carrier: LocalAccount | None = None) -> Receipt:
         """Pay tokens to an EVM address; `fee`, of the same asset, goes to the carrier."""
         _check_amount(amount)
-        paid = int((carrier or self.account).address, 16) if fee else 0
+        carrier = carrier or self.account
+        paid = int(carrier.address, 16) if fee else 0
         call = self.build_transact(
             asset, self._pick(asset, amount + fee), [], withdrawal=amount, fee=fee,
             account=int(recipient, 16), carrier=paid,
         )  # fmt: skip
         return self._send(call, carrier)
 
-    def transfer(self, asset: int, amount: int, to: Address, fee: int = 0, carrier: LocalAccount | None = None) -> Receipt:
+    def transfer(self, asset: int, amount: int, to: Address, fee: int = 0, *, carrier: LocalAccount) -> Receipt:
         """Send a note to another owner, unseen; `fee` as for a withdrawal."""
         _check_amount(amount)
-        paid = int((carrier or self.account).address, 16) if fee else 0
+        paid = int(carrier.address, 16) if fee else 0
         call = self.build_transact(asset, self._pick(asset, amount + fee), [(amount, to)], fee=fee, carrier=paid)
         return self._send(call, carrier)
 
-    def consolidate(self, asset: int, carrier: LocalAccount | None = None) -> list[Receipt]:
+    def consolidate(self, asset: int, *, carrier: LocalAccount) -> list[Receipt]:
         """Join the spendable notes of an asset two by two: half as many are left."""
         usable = [own for own in self.notes() if own.advanced and own.note.asset == asset]
         usable.sort(key=lambda own: own.note.amount)
@@ -152,7 +160,7 @@ class Wallet:
 
     # --- Orders ---
 
-    def commit(self, market: int, epoch: int, terms: Terms, credential: Issued | None, carrier: LocalAccount | None = None) -> PlacedOrder:
+    def commit(self, market: int, epoch: int, terms: Terms, credential: Issued | None, *, carrier: LocalAccount) -> PlacedOrder:
         """Commit a sealed order to an epoch whose window is open."""
         placed, call = self.build_commit(market, epoch, terms, credential)
         return replace(placed, receipt=self._send(call, carrier))
@@ -195,7 +203,7 @@ class Wallet:
         nullifier = self.holdings.quota_nullifiers(market, epoch)[index]
         return PlacedOrder(order, index, nullifier, rk), claim
 
-    def reveal(self, placed: PlacedOrder, carrier: LocalAccount | None = None) -> Receipt:
+    def reveal(self, placed: PlacedOrder, *, carrier: LocalAccount) -> Receipt:
         """Open an order to its epoch's leader, once the frozen set is as deep as the ledger stays."""
         return self._send(self.build_reveal(placed), carrier)
 
@@ -227,7 +235,7 @@ class Wallet:
         signature = account.unsafe_sign_hash(message)
         return build_reveal(order.market, order.epoch, placed.quota_nullifier, reveal, signature)
 
-    def reclaim(self, placed: PlacedOrder, carrier: LocalAccount | None = None) -> Receipt:
+    def reclaim(self, placed: PlacedOrder, *, carrier: LocalAccount) -> Receipt:
         """Cancel an order before its freeze, or take back one whose epoch ended without it."""
         return self._send(self.build_reclaim(placed), carrier)
 
@@ -345,9 +353,9 @@ class Wallet:
         if self.chain.call(token.functions.allowance(self.account.address, pool)) < amount:
             self.chain.send(self.account, token.functions.approve(pool, amount))
 
-    def _send(self, call: Call, carrier: LocalAccount | None) -> Receipt:
+    def _send(self, call: Call, carrier: LocalAccount) -> Receipt:
         """Send a call, and hold back what it spends until the ledger has seen it."""
-        receipt = self.chain.send(carrier or self.account, call.on(self.chain))
+        receipt = self.chain.send(carrier, call.on(self.chain))
         words = call.args[2] if len(call.args) > 2 and isinstance(call.args[2], dict) else {}
         for name in ("nf0", "nf1", "quota_nullifier"):
             if name in words:

@@ -137,7 +137,7 @@ class Run:
         """A transfer within the pool, and a withdrawal that pays its carrier."""
         world, ash = self.world, self.world.wallet("ash")
         asset, carrier = world.asset("USD"), world.accounts["carrier"]
-        self.note("transact_private", ash.transfer(asset, 1_000, world.wallet("cedar").address))
+        self.note("transact_private", ash.transfer(asset, 1_000, world.wallet("cedar").address, carrier=carrier))
         ash.withdraw(asset, 1_000, ash.account.address, 10, carrier)
         self.note("transact_withdrawal", ash.withdraw(asset, 1_000, ash.account.address, 10, carrier))
         self.advance()
@@ -163,7 +163,7 @@ class Run:
         world.confirm()
         self._check_fates(placed)
         wallet, order = placed[INVALID]
-        self.note("reclaim", wallet.reclaim(order, world.accounts["carrier"]))
+        self.note("reclaim", wallet.reclaim(order, carrier=world.accounts["carrier"]))
         world.mine(world.market.deferral)
         self.note("print", world.leader.print(0, epoch))
         self.advance()
@@ -171,7 +171,7 @@ class Run:
     def _commit(self, epoch: int, place: int) -> tuple[Wallet, PlacedOrder]:
         name, terms = BUY if place % 2 == 0 else SELL
         wallet, credential = self.world.wallet(name), self.world.traders[name].credential
-        order = wallet.commit(0, epoch, terms, credential, self.world.accounts["carrier"])
+        order = wallet.commit(0, epoch, terms, credential, carrier=self.world.accounts["carrier"])
         self.note("commit" if place else "commit_first", order.receipt)
         return wallet, order
 

@@ -32,6 +32,11 @@ AccountFile = Annotated[
     Path | None,
     typer.Option("--account", envvar="SHADOWPOOL_ACCOUNT", help=f"Keystore of the EVM account; else {KEY_VARIABLE}."),
 ]
+CarrierFile = Annotated[
+    Path | None,
+    typer.Option("--carrier", envvar="SHADOWPOOL_CARRIER", help="Keystore of the EVM account that sends it for the wallet."),
+]
+InMyName = Annotated[bool, typer.Option("--in-my-name", help="Send it from the wallet's account: all see whose it is.")]
 MarketId = Annotated[int, typer.Option("--market", help="The market's id.")]
 
 
@@ -86,6 +91,22 @@ def account(path: Path | None) -> LocalAccount:
         return Account.from_key(secret)
     except ValueError:
         raise CommandError(f"{KEY_VARIABLE} does not hold a private key of 32 bytes in hexadecimal") from None
+
+
+def carrier(file: Path | None, in_my_name: bool, own: LocalAccount) -> LocalAccount:
+    """Who sends what is private: another account, or the wallet's `own` where that is asked for."""
+    if in_my_name == (file is not None):
+        raise CommandError(
+            f"everyone knows {own.address} as a depositor: give --carrier KEYSTORE, an account that nobody ties to it, "
+            "or --in-my-name, and all see whose this is"
+        )
+    if in_my_name:
+        typer.echo(f"warning: sent by {own.address}, so that all see whose this is", err=True)
+        return own
+    found = keystore.account(file, keystore.password())
+    if found.address == own.address:
+        raise CommandError(f"the carrier {found.address} is the wallet's own account: give another's keystore")
+    return found
 
 
 def show(data: dict | list[dict], as_json: bool) -> None:

@@ -10,8 +10,18 @@ from offchain.issuer import Issued
 from offchain.notes import Side, Terms
 from offchain.records import EpochState
 from offchain.wallet import Fate, OrderStatus, Wallet
-from scripts.cli.common import AccountFile, AsJson, CommandError, MarketId, receipt_row, session, show
-from scripts.cli.wallet import open_wallet
+from scripts.cli.common import (
+    AccountFile,
+    AsJson,
+    CarrierFile,
+    CommandError,
+    InMyName,
+    MarketId,
+    receipt_row,
+    session,
+    show,
+)
+from scripts.cli.wallet import open_carried, open_wallet
 
 app = typer.Typer(no_args_is_help=True, help="Sealed orders: place, reveal, follow, reclaim.")
 
@@ -56,17 +66,20 @@ def place(
     market: MarketId = 0,
     epoch: Annotated[int | None, typer.Option(help="Else the epoch whose window is open.")] = None,
     account_file: AccountFile = None,
+    carrier_file: CarrierFile = None,
+    in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
     """Commit a sealed order to an epoch, with a proof that it is funded and admitted."""
     sides = {"buy": Side.BUY, "sell": Side.SELL}
     if side not in sides:
         raise CommandError(f"side {side!r} is neither buy nor sell")
-    terms, issued, wallet = Terms(sides[side], quantity, price), Issued.load(credential), open_wallet(account_file)
+    terms, issued = Terms(sides[side], quantity, price), Issued.load(credential)
+    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
     if market not in wallet.ledger.markets:
         raise CommandError(f"no market {market}; `shadowpool market list` shows them")
     chosen = wallet.ledger.markets[market].epoch_at(session().chain.head()) if epoch is None else epoch
-    placed = wallet.commit(market, chosen, terms, issued)
+    placed = wallet.commit(market, chosen, terms, issued, carrier=sender)
     row = {"order": str(placed.quota_nullifier), "market": market, "epoch": chosen}
     show(row | receipt_row(placed.receipt), as_json)
 
@@ -78,22 +91,34 @@ def list_orders(account_file: AccountFile = None, as_json: AsJson = False) -> No
 
 
 @app.command()
-def reveal(only: Only = None, account_file: AccountFile = None, as_json: AsJson = False) -> None:
+def reveal(
+    only: Only = None,
+    account_file: AccountFile = None,
+    carrier_file: CarrierFile = None,
+    in_my_name: InMyName = False,
+    as_json: AsJson = False,
+) -> None:
     """Open committed orders to their epoch's leader, once the window is frozen deep enough."""
-    wallet = open_wallet(account_file)
+    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
     frozen = (EpochState.FROZEN, EpochState.REVEAL)
     waiting = [seen for seen in wallet.orders() if seen.fate == Fate.COMMITTED and seen.epoch_state in frozen]
     # The wallet stands some blocks behind the head, at which the window may be open already.
     now = [seen for seen in waiting if _opens(wallet, seen) <= wallet.chain.head()]
     waiting = now or waiting  # too early is for the wallet to refuse, with its reason
-    receipts = [wallet.reveal(placed) for placed in _chosen(waiting, only)]
+    receipts = [wallet.reveal(placed, carrier=sender) for placed in _chosen(waiting, only)]
     show([receipt_row(receipt) for receipt in receipts], as_json)
 
 
 @app.command()
-def reclaim(only: Only = None, account_file: AccountFile = None, as_json: AsJson = False) -> None:
+def reclaim(
+    only: Only = None,
+    account_file: AccountFile = None,
+    carrier_file: CarrierFile = None,
+    in_my_name: InMyName = False,
+    as_json: AsJson = False,
+) -> None:
     """Take back what was not settled. With --order it also cancels one whose window is open."""
-    wallet = open_wallet(account_file)
+    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
     due = [seen for seen in wallet.orders() if seen.reclaimable and (only or seen.fate != Fate.COMMITTED)]
-    receipts = [wallet.reclaim(placed) for placed in _chosen(due, only)]
+    receipts = [wallet.reclaim(placed, carrier=sender) for placed in _chosen(due, only)]
     show([receipt_row(receipt) for receipt in receipts], as_json)

@@ -5,12 +5,25 @@ from typing import Annotated
 
 import typer
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 
 from offchain import keystore
 from offchain.babyjubjub import Point, check_point
 from offchain.keys import Address, from_wallet
 from offchain.wallet import Wallet
-from scripts.cli.common import AccountFile, AsJson, CommandError, account, amount, receipt_row, session, show
+from scripts.cli.common import (
+    AccountFile,
+    AsJson,
+    CarrierFile,
+    CommandError,
+    InMyName,
+    account,
+    amount,
+    carrier,
+    receipt_row,
+    session,
+    show,
+)
 
 app = typer.Typer(no_args_is_help=True, help="An institution's notes and addresses.")
 
@@ -21,7 +34,18 @@ SEPARATOR = "."
 
 def open_wallet(account_file: Path | None) -> Wallet:
     """The wallet whose shielded key follows from the EVM account, synced."""
-    here, owner = session(), account(account_file)
+    return _wallet(account(account_file))
+
+
+def open_carried(account_file: Path | None, carrier_file: Path | None, in_my_name: bool) -> tuple[Wallet, LocalAccount]:
+    """The wallet, and the account that sends what is private for it."""
+    own = account(account_file)
+    sender = carrier(carrier_file, in_my_name, own)
+    return _wallet(own), sender
+
+
+def _wallet(owner: LocalAccount) -> Wallet:
+    here = session()
     key = from_wallet(owner, here.deployment.chain_id, here.deployment.contracts["Pool"])
     wallet = Wallet(here.chain, here.ledger, key, owner)
     wallet.sync()
@@ -124,15 +148,26 @@ def transfer(
     units: Amount,
     to: Annotated[str, typer.Argument(help="A shielded address, as `wallet address` shows it.")],
     account_file: AccountFile = None,
+    carrier_file: CarrierFile = None,
+    in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
     """Send a note to another owner, unseen."""
     receiver = parse_address(to)
-    show(receipt_row(open_wallet(account_file).transfer(*_units(symbol, units), receiver)), as_json)
+    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
+    show(receipt_row(wallet.transfer(*_units(symbol, units), receiver, carrier=sender)), as_json)
 
 
 @app.command()
-def consolidate(symbol: Symbol, account_file: AccountFile = None, as_json: AsJson = False) -> None:
+def consolidate(
+    symbol: Symbol,
+    account_file: AccountFile = None,
+    carrier_file: CarrierFile = None,
+    in_my_name: InMyName = False,
+    as_json: AsJson = False,
+) -> None:
     """Join a token's notes two by two."""
-    receipts = open_wallet(account_file).consolidate(session().deployment.asset(symbol))
+    asset = session().deployment.asset(symbol)
+    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
+    receipts = wallet.consolidate(asset, carrier=sender)
     show([receipt_row(receipt) for receipt in receipts], as_json)

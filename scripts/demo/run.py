@@ -101,7 +101,7 @@ def play(world: World, rpc: str, rows: list[OrderRow]) -> None:
 
     say.step(3, "They deposit, and commit sealed orders")
     silent = steps_fail.rows()
-    steps_trade.deposit_all(world, rows + silent)
+    steps_trade.deposit_all(world, [first, *later, silent])
     steps_trade.refuse_deposit(world)
     world.advance_tree()
     batch = steps_trade.commit_batch(world, first, misbehaving=True)

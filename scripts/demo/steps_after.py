@@ -61,7 +61,7 @@ def withdraw(world: World, name: str = WITHDRAWS) -> None:
     who, tokens = world.institutions[name], world.chain.deployment.tokens
     spendable = [own.note for own in who.wallet.notes() if own.advanced and own.note.amount]
     need(bool(spendable), f"{name} has no note to withdraw")
-    note = max(spendable, key=lambda one: (one.asset == tokens["BTC"].word, one.amount))
+    note = min(spendable, key=lambda one: (one.asset != tokens["BTC"].word, one.amount))
     symbol, token = next((symbol, token) for symbol, token in tokens.items() if token.word == note.asset)
     balance = world.chain.token(note.asset).functions.balanceOf(who.account.address)
     before = world.chain.call(balance)
@@ -85,7 +85,7 @@ def reclaim_bad(world: World, batch: Batch) -> None:
 
 
 def reclaim(world: World, one: Placed) -> None:
-    receipt = one.who.wallet.reclaim(one.order, world.accounts["carrier"])
+    receipt = one.who.wallet.reclaim(one.order, carrier=world.accounts["carrier"])
     world.sent("reclaim", receipt, one.who.name)
     world.say.line(f"{one.who.name} reclaims an order")
 

@@ -1,7 +1,7 @@
 """Steps 3 and 4: deposit, commit sealed orders, be refused, reveal, misreveal, stay silent."""
 
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from math import ceil
 from statistics import median
@@ -14,7 +14,7 @@ from offchain.notes import Side, Terms
 from scripts.demo import terms
 from scripts.demo.narration import units
 from scripts.demo.world import AT_ONCE, EXPIRED, WITHOUT_CREDENTIAL, DemoError, Institution, World, side_by_side
-from scripts.orders import OrderRow
+from scripts.orders import INSTITUTIONS, OrderRow
 
 NEVER_REVEALS, REVEALS_WRONGLY = "cedar", "elder"
 # Beside the file's orders in the first epoch: their limits are far from any market, and they
@@ -61,17 +61,25 @@ def symbol(order: Terms) -> str:
     return "BTC" if order.side == Side.SELL else "USD"
 
 
-def needs(rows: list[OrderRow]) -> dict[str, list[tuple[str, int]]]:
-    """(token, amount) of every note to deposit, by trader: one for each of its orders."""
-    wanted = defaultdict(list)
-    for row in rows:
-        wanted[row.trader].append((symbol(row.terms), terms.lock(row.terms)))
-    return wanted
+def deposits(epochs: list[list[OrderRow]]) -> list[tuple[str, int]]:
+    """(token, amount) of the deposits that each institution makes, whatever it will trade.
+
+    Everyone sees them, so they are the same for all: of either token, round, and enough for the
+    largest trader. A deposit becomes two notes, since an order holds its own until the epoch is over.
+    """
+    at_once, locks = Counter(), Counter()
+    for number, rows in enumerate(epochs):
+        for row in rows:
+            at_once[number, row.trader, symbol(row.terms)] += 1
+            locks[row.trader, symbol(row.terms)] += terms.lock(row.terms)
+    covers = 10 ** len(str(max(locks.values())))
+    return [(token, 2 * covers) for token in ("BTC", "USD") for _ in range(ceil(max(at_once.values()) / 2))]
 
 
-def deposit_all(world: World, rows: list[OrderRow]) -> None:
-    """Each institution deposits a note for each of its orders: in public, shielded afterwards."""
-    wanted = needs([*rows, *MISBEHAVING])
+def deposit_all(world: World, epochs: list[list[OrderRow]]) -> None:
+    """Every institution deposits the same: in public, shielded afterwards."""
+    first, *others = epochs
+    wanted = dict.fromkeys(INSTITUTIONS, deposits([[*first, *MISBEHAVING], *others]))
     wanted[EXPIRED] = [("USD", 1_000_000)]
     _endow(world, wanted)
     side_by_side(list(wanted.items()), lambda job: _deposit(world, world.institutions[job[0]], job[1]))
@@ -97,7 +105,7 @@ def _endow(world: World, wanted: dict[str, list[tuple[str, int]]]) -> None:
 def _deposit(world: World, who: Institution, notes: list[tuple[str, int]]) -> None:
     for token, amount in notes:
         asset = world.chain.deployment.tokens[token]
-        world.sent("deposit", who.wallet.deposit(asset.word, amount), who.name)
+        world.sent("deposit", who.wallet.deposit(asset.word, amount, notes=2), who.name)
         world.say.line(f"{who.name} deposits {units(amount, asset.decimals)} {token}")
 
 
@@ -144,7 +152,7 @@ def blocks_for(world: World, orders: int) -> int:
 
 def commit(world: World, who: Institution, batch: Batch, row: OrderRow) -> PlacedOrder:
     carrier = world.accounts["carrier"]
-    order = who.wallet.commit(batch.market, batch.epoch, row.terms, who.credential, carrier)
+    order = who.wallet.commit(batch.market, batch.epoch, row.terms, who.credential, carrier=carrier)
     world.sent("commit", order.receipt, who.name)
     world.say.line(f"{who.name} commits a sealed order, proved in {order.receipt.proof_seconds:.1f} s")
     return order
@@ -199,6 +207,6 @@ def reveal(world: World, one: Placed) -> None:
         receipt = world.chain.send(carrier, call.on(world.chain))
         world.say.line(f"{one.who.name} reveals four random words, signed by its order's key")
     else:
-        receipt = wallet.reveal(one.order, carrier)
+        receipt = wallet.reveal(one.order, carrier=carrier)
         world.say.line(f"{one.who.name} reveals to the leader")
     world.sent("reveal", receipt, one.who.name)

@@ -11,12 +11,17 @@ from offchain import keystore
 from offchain.paths import ROOT
 from offchain.records import MarketTerms
 from scripts.cli.app import app, main
+from scripts.cli.common import carrier
+from scripts.cli.wallet import address_text
 from tests.world import World, anvil, build_world
 
 pytestmark = pytest.mark.timeout(900)
 PASSWORD = "correct horse battery staple"
 # The command line waits for five blocks, the test's world for fewer.
 DEPTH = 5
+CARRIED = [
+    ("order", "place"), ("order", "reveal"), ("order", "reclaim"), ("wallet", "transfer"), ("wallet", "consolidate"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +36,14 @@ def world(tmp_path_factory):
 def shadowpool(world, tmp_path_factory, monkeypatch):
     """Run a command as the owner of an EVM key, and read its JSON; exit code 0 unless said."""
 
+    carrier = tmp_path_factory.getbasetemp() / "carrier.json"
+    if not carrier.exists():
+        keystore.save(carrier, keystore.Kind.ACCOUNT, int.from_bytes(world.accounts["carrier"].key, "big"), PASSWORD)
+
     def run(*arguments: str, key=None, code: int = 0, variables: dict | None = None):
         deployment = tmp_path_factory.getbasetemp() / "deployment.json"
+        if arguments[:2] in CARRIED:
+            arguments = (*arguments, "--carrier", str(carrier))
         variables = {"SHADOWPOOL_PASSWORD": PASSWORD} | (variables or {})
         if key is not None:
             variables["SHADOWPOOL_KEY"] = key.key.hex()
@@ -70,11 +81,12 @@ def test_an_order_s_whole_life_at_the_terminal(world, shadowpool, tmp_path):
     for trader, side in ((ash, "buy"), (birch, "sell")):
         credential = str(tmp_path / f"{trader.name}.json")
         placed = shadowpool("order", "place", side, "10", "500", "--credential", credential, key=trader.account)
-        assert placed["epoch"] == epoch
+        assert placed["epoch"] == epoch and sender(world, placed) == world.accounts["carrier"].address
     windows = world.market.windows(epoch)
     world.go_to(max(windows.reveal, windows.freeze + DEPTH))
     for trader in (ash, birch):
-        assert len(shadowpool("order", "reveal", key=trader.account)) == 1
+        [row] = shadowpool("order", "reveal", key=trader.account)
+        assert sender(world, row) == world.accounts["carrier"].address
     world.go_to(windows.settle + DEPTH)
     settle(world, epoch)
     deep(world)
@@ -98,6 +110,10 @@ def test_an_order_s_whole_life_at_the_terminal(world, shadowpool, tmp_path):
     assert world.chain.call(before) == held + 10_000
 
 
+def sender(world: World, row: dict) -> str:
+    return world.chain.web3.eth.get_transaction(row["hash"])["from"]
+
+
 def settle(world: World, epoch: int) -> None:
     world.ledger.sync()
     world.leader.settle(0, epoch)
@@ -114,10 +130,45 @@ def test_a_cancelled_order_comes_back(world, shadowpool, tmp_path):
     credential = str(tmp_path / "cedar.json")
     placed = shadowpool("order", "place", "buy", "10", "500", "--credential", credential, key=cedar.account)
     deep(world)
-    assert len(shadowpool("order", "reclaim", "--order", placed["order"], key=cedar.account)) == 1
+    [row] = shadowpool("order", "reclaim", "--order", placed["order"], key=cedar.account)
+    assert sender(world, row) == world.accounts["carrier"].address
     deep(world)
     [seen] = shadowpool("order", "list", key=cedar.account)
     assert (seen["fate"], seen["forfeited"]) == ("cancelled", "0")
+
+
+@pytest.mark.parametrize("command", CARRIED)
+def test_what_is_private_is_sent_by_another_account(world, command, tmp_path, monkeypatch, capsys):
+    """Without a carrier it is refused, before the chain is asked anything; with one's own too."""
+    own = world.traders["ash"]
+    keystore.save(tmp_path / "own.json", keystore.Kind.ACCOUNT, int.from_bytes(own.account.key, "big"), PASSWORD)
+    own.credential.save(tmp_path / "ash.json")
+    monkeypatch.setenv("SHADOWPOOL_PASSWORD", PASSWORD)
+    monkeypatch.delenv("SHADOWPOOL_CARRIER", raising=False)
+    given = {
+        "place": ["buy", "1", "500", "--credential", str(tmp_path / "ash.json")],
+        "transfer": ["USD", "1", address_text(own.key.address)],
+        "consolidate": ["USD"],
+    }.get(command[1], [])
+    file = tmp_path / "deployment.json"
+    world.deployment.save(file)
+    whole = ["--rpc", world.chain.rpc_url, "--deployment", str(file), *command, *given]
+    mine = [*whole, "--account", str(tmp_path / "own.json")]
+    for arguments, reason in (
+        (mine, "give --carrier KEYSTORE"),
+        ([*mine, "--carrier", str(tmp_path / "own.json")], "is the wallet's own account"),
+        ([*mine, "--carrier", str(tmp_path / "own.json"), "--in-my-name"], "give --carrier KEYSTORE"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        said = capsys.readouterr().err
+        assert ended.value.code == 1 and reason in said and own.account.address in said
+
+
+def test_in_my_name_warns_and_sends(world, shadowpool, capsys):
+    who = world.accounts["carrier"]
+    assert carrier(None, True, who) is who
+    assert f"warning: sent by {who.address}" in capsys.readouterr().err
 
 
 def test_a_new_wallet_is_admitted_by_the_issuer_s_batch(world, shadowpool, tmp_path):

@@ -111,6 +111,22 @@ def test_p1_no_trader_s_wallet_sends_its_orders(run, first):
     assert len(commits) == len(run.rows) + 4 and not senders & wallets
 
 
+def test_p1_deposits_tell_nothing_of_the_orders(run):
+    """Every member's are the same round sums of both tokens, whatever it trades."""
+    pool = run.world.chain.contract("Pool").address
+    made = {who.name: [] for who in run.world.members()}
+    names = {who.account.address: who.name for who in run.world.members()}
+    for symbol, token in run.world.chain.deployment.tokens.items():
+        transfers = run.world.chain.token(token.address).events.Transfer
+        for log in transfers.get_logs(from_block=run.world.chain.deployment.start_block):
+            sender, receiver, amount = log["args"].values()
+            if receiver == pool and sender in names:
+                made[names[sender]].append((symbol, amount))
+    first, *others = map(sorted, made.values())
+    assert {symbol for symbol, _ in first} == {"BTC", "USD"} and all(other == first for other in others)
+    assert all(str(amount).strip("0") == "2" for _, amount in first)
+
+
 def test_p3_no_order_without_a_current_credential_is_on_chain(run, ledger):
     for name in (WITHOUT_CREDENTIAL, EXPIRED):
         key = run.world.institutions[name].key

@@ -237,7 +237,7 @@ def test_a_commit_for_another_window_is_refused(world, built):
 def test_one_commit_over_the_quota_is_refused(world, built):
     wallet, market = world.wallet("dogwood"), world.ledger.markets[0]
     for _ in range(market.quota):
-        wallet.commit(0, built.epoch, BUY, credential(world, "dogwood"), world.accounts["carrier"])
+        wallet.commit(0, built.epoch, BUY, credential(world, "dogwood"), carrier=world.accounts["carrier"])
     world.confirm()
     with pytest.raises(QuotaUsed):
         wallet.build_commit(0, built.epoch, BUY, credential(world, "dogwood"))
@@ -252,7 +252,7 @@ def test_one_commit_over_the_quota_is_refused(world, built):
 def test_an_order_s_place_in_the_quota_is_used_once(world, built):
     wallet = world.wallet("birch")
     _, first = wallet.build_commit(0, built.epoch, SELL, credential(world, "birch"))
-    wallet.commit(0, built.epoch, SELL, credential(world, "birch"), world.accounts["carrier"])
+    wallet.commit(0, built.epoch, SELL, credential(world, "birch"), carrier=world.accounts["carrier"])
     refused(world, first, "market: order exists")
 
 
@@ -304,7 +304,7 @@ def batch(world) -> Batch:
     orders = {}
     for name, (trader, terms) in PLAN.items():
         carrier = world.accounts["carrier"]
-        orders[name] = trader, world.wallet(trader).commit(0, epoch, terms, credential(world, trader), carrier)
+        orders[name] = trader, world.wallet(trader).commit(0, epoch, terms, credential(world, trader), carrier=carrier)
     windows = world.market.windows(epoch)
     world.go_to(windows.reveal)
     world.ledger.sync()

@@ -36,13 +36,13 @@ def epoch(world):
     return epoch
 
 
-def commit(world, name, epoch, terms, **options):
-    options = {"credential": world.traders[name].credential} | options
-    return world.wallet(name).commit(0, epoch, terms, **options)
+def commit(world, name, epoch, terms, market=0, **options):
+    options = {"credential": world.traders[name].credential, "carrier": world.accounts["carrier"]} | options
+    return world.wallet(name).commit(market, epoch, terms, **options)
 
 
 def refused(world, error, name, epoch, terms=BUY, match=None, **options):
-    account = world.traders[name].account.address
+    account = world.accounts["carrier"].address
     before = world.chain.web3.eth.get_transaction_count(account, "pending")
     with pytest.raises(error, match=match):
         commit(world, name, epoch, terms, **options)
@@ -98,7 +98,7 @@ def test_a_credential_tree_that_has_just_changed(world, epoch):
 
 def test_what_cannot_be_traded(world, epoch):
     with pytest.raises(admission.UnknownMarket, match="no market 9"):
-        world.wallet("ash").commit(9, epoch, BUY, world.traders["ash"].credential)
+        commit(world, "ash", epoch, BUY, market=9)
     refused(world, admission.NotAdmitted, "ash", epoch, Terms(Side.BUY, 2**64 - 1, 2**64 - 1), match="more than a note")
     refused(world, InsufficientFunds, "ash", epoch, Terms(Side.BUY, 1_000, 1_000))
     refused(world, InsufficientFunds, "ash", epoch, SELL)
@@ -121,14 +121,14 @@ def test_a_pause(world, epoch):
 def test_quota_capacity_and_cancels(world, epoch):
     """The quota counts cancelled orders; the capacity does not."""
     ash, birch, carrier = world.wallet("ash"), world.wallet("birch"), world.accounts["carrier"]
-    first = commit(world, "ash", epoch, BUY, carrier=carrier)
+    first = commit(world, "ash", epoch, BUY)
     assert first.receipt.proof_seconds > 0 and first.index == 0
     second = commit(world, "ash", epoch, BUY)
     assert second.index == 1 and second.order.salt != first.order.salt and second.rk != first.rk
     refused(world, admission.EpochFull, "birch", epoch, SELL)
 
     with pytest.raises(OrderRefused, match="not on the chain up to block"):
-        ash.reclaim(second)
+        ash.reclaim(second, carrier=carrier)
     world.confirm()
     assert [status.fate for status in ash.orders()] == [Fate.COMMITTED] * 2
     assert all(status.reclaimable for status in ash.orders())
@@ -139,7 +139,7 @@ def test_quota_capacity_and_cancels(world, epoch):
     assert ash.balances()[world.asset("USD")] - held == BUY.lock(world.market.lot, world.market.fee_bps)
     assert world.restore("ash").balances() == ash.balances()
     with pytest.raises(OrderRefused, match="reclaimed already"):
-        ash.reclaim(second)
+        ash.reclaim(second, carrier=carrier)
     refused(world, admission.QuotaUsed, "ash", epoch)
     placed = commit(world, "birch", epoch, SELL)
     world.confirm()
@@ -147,12 +147,12 @@ def test_quota_capacity_and_cancels(world, epoch):
     windows = world.market.windows(epoch)
     world.go_to(windows.reveal)     # one block after the freeze, which is not yet deep enough
     with pytest.raises(OrderRefused, match="deep"):
-        birch.reveal(placed)
+        birch.reveal(placed, carrier=carrier)
     world.mine(CONFIRMATIONS)
     with pytest.raises(OrderRefused, match="was reclaimed"):
-        ash.reveal(second)
+        ash.reveal(second, carrier=carrier)
     with pytest.raises(OrderRefused, match="epoch is"):
-        ash.reclaim(first)
+        ash.reclaim(first, carrier=carrier)
     call = birch.build_reveal(placed)
     forged = replace(call, args=(call.args[0] | {"quota_nullifier": first.quota_nullifier}, *call.args[1:]))
     other = replace(call, args=(call.args[0] | {"ciphertext": [1, 2, 3, 4]}, *call.args[1:]))
@@ -162,11 +162,11 @@ def test_quota_capacity_and_cancels(world, epoch):
     world.send("stranger", call)
     world.confirm()
     with pytest.raises(OrderRefused, match="revealed already"):
-        birch.reveal(placed)
+        birch.reveal(placed, carrier=carrier)
     assert [status.fate for status in birch.orders()] == [Fate.REVEALED]
     world.go_to(windows.settle)
     with pytest.raises(WindowClosed, match="reveal window closed"):
-        ash.reveal(first)
+        ash.reveal(first, carrier=carrier)
 
 
 def test_a_commit_for_another_window_is_refused_by_the_contract(world, epoch):

@@ -30,7 +30,7 @@ def settled(world):
     epoch = world.open_epoch()
     world.confirm()
     placed = {
-        name: world.wallet(name).commit(0, epoch, terms, world.traders[name].credential)
+        name: world.wallet(name).commit(0, epoch, terms, world.traders[name].credential, carrier=world.accounts["carrier"])
         for name, terms in orders.items()
     }
     windows = world.market.windows(epoch)
@@ -155,7 +155,7 @@ def test_the_unrevealed_and_the_invalid_forfeit_their_bonds(settled):
 def test_what_was_settled_is_not_reclaimed(settled):
     world, _ = settled
     with pytest.raises(OrderRefused, match="was settled"):
-        world.wallet("ash").reclaim(only(world.wallet("ash")).placed)
+        world.wallet("ash").reclaim(only(world.wallet("ash")).placed, carrier=world.accounts["carrier"])
 
 
 def test_nothing_is_lost(settled):

@@ -31,7 +31,7 @@ def place(world, market=0, terms=None):
     windows = terms.windows(epoch)
     world.go_to(windows.open)
     world.confirm()
-    placed = world.wallet("ash").commit(market, epoch, TERMS, world.traders["ash"].credential)
+    placed = world.wallet("ash").commit(market, epoch, TERMS, world.traders["ash"].credential, carrier=world.accounts["carrier"])
     return placed, windows
 
 
@@ -50,7 +50,7 @@ def test_an_empty_epoch_forfeits_the_bond(funded):
     before = status(funded, placed)
     assert (before.epoch_state, before.fate, before.reclaimable) == (EpochState.EMPTY, Fate.UNREVEALED, True)
     held = usd(funded)
-    funded.wallet("ash").reclaim(placed)
+    funded.wallet("ash").reclaim(placed, carrier=funded.accounts["carrier"])
     after = status(funded, placed)
     lock = TERMS.lock(funded.market.lot, funded.market.fee_bps)
     bond = fee(lock, funded.market.bond_bps)
@@ -60,7 +60,7 @@ def test_an_empty_epoch_forfeits_the_bond(funded):
 def test_a_silent_leader_is_slashed_and_orders_come_back_whole(funded):
     placed, windows = place(funded)
     funded.go_to(windows.reveal)
-    funded.wallet("ash").reveal(placed)
+    funded.wallet("ash").reveal(placed, carrier=funded.accounts["carrier"])
     funded.go_to(windows.deadline)
     before = status(funded, placed)
     assert (before.epoch_state, before.fate) == (EpochState.FAILED, Fate.REFUNDABLE)
@@ -71,7 +71,7 @@ def test_a_silent_leader_is_slashed_and_orders_come_back_whole(funded):
     assert stake - funded.chain.call(relayers.stake_of(relayer)) == PARAMETERS.epoch_stake
     stake_token = funded.chain.contract("StakeToken").functions
     assert funded.chain.call(stake_token.balanceOf(funded.accounts["stranger"].address)) == PARAMETERS.bounty
-    funded.wallet("ash").reclaim(placed)
+    funded.wallet("ash").reclaim(placed, carrier=funded.accounts["carrier"])
     after = status(funded, placed)
     lock = TERMS.lock(funded.market.lot, funded.market.fee_bps)
     assert (after.fate, after.forfeited, usd(funded) - held) == (Fate.RECLAIMED, 0, lock)
@@ -90,7 +90,7 @@ def test_a_stale_reference_voids_the_epoch_and_forfeits_nothing(funded):
     before = status(funded, placed)
     assert (before.epoch_state, before.fate) == (EpochState.VOID, Fate.REFUNDABLE)
     held = usd(funded)
-    funded.wallet("ash").reclaim(placed)
+    funded.wallet("ash").reclaim(placed, carrier=funded.accounts["carrier"])
     after = status(funded, placed)
     assert (after.fate, after.forfeited) == (Fate.RECLAIMED, 0)
     assert usd(funded) - held == TERMS.lock(terms.lot, terms.fee_bps)

@@ -1,6 +1,7 @@
 """Value in, around and out of the pool, with real proofs on a real chain."""
 
 from dataclasses import replace
+from inspect import Parameter, signature
 
 import pytest
 from eth_account import Account
@@ -12,6 +13,7 @@ from offchain.coins import InsufficientFunds, NeedsConsolidation, NotSpendableYe
 from offchain.field import RangeError
 from offchain.governance import Governance
 from offchain.keys import Address
+from offchain.wallet import Wallet
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def test_a_deposit_counts_at_once_and_is_spent_after_its_chunk(world, usd):
     world.confirm()
     assert ash.balances() == {usd: 1_000}
     with pytest.raises(NotSpendableYet):
-        ash.transfer(usd, 1, birch.address)
+        ash.transfer(usd, 1, birch.address, carrier=world.accounts["carrier"])
     world.advance_tree()
     assert [own.advanced for own in ash.notes()] == [True]
 
@@ -49,6 +51,26 @@ def test_a_transfer_is_found_by_its_receiver_alone(world, usd):
     assert (ash.balances(), birch.balances()) == ({usd: 700}, {usd: 300})
     assert world.restore("birch").balances() == {usd: 300}
     assert world.restore("cedar").balances() == {}
+
+
+def test_a_deposit_may_be_two_notes(world, usd):
+    """Of one sum that everyone sees, so that two orders can be paid for at once."""
+    birch = world.restore("birch")
+    birch.deposit(usd, 1_001, notes=2)
+    world.mine(5)
+    assert sorted(own.note.amount for own in birch.notes()) == [300, 500, 501]
+    with pytest.raises(RangeError, match="notes of a deposit"):
+        birch.deposit(usd, 1_001, notes=3)
+    world.advance_tree()
+    birch.withdraw(usd, 1_001, world.traders["birch"].account.address)
+    world.confirm()
+
+
+def test_what_is_private_names_who_sends_it():
+    """No default sends it from the wallet that deposited, which everyone knows."""
+    for action in (Wallet.transfer, Wallet.consolidate, Wallet.commit, Wallet.reveal, Wallet.reclaim):
+        carrier = signature(action).parameters["carrier"]
+        assert (carrier.kind, carrier.default) == (Parameter.KEYWORD_ONLY, Parameter.empty)
 
 
 def test_a_withdrawal_pays_the_recipient_and_the_carrier(world, usd):
@@ -96,7 +118,7 @@ def test_small_notes_are_consolidated(world, btc):
     world.advance_tree()
     with pytest.raises(NeedsConsolidation):
         cedar.withdraw(btc, 25, world.traders["cedar"].account.address)
-    assert len(cedar.consolidate(btc)) == 1
+    assert len(cedar.consolidate(btc, carrier=world.accounts["carrier"])) == 1
     world.confirm()
     assert sorted(own.note.amount for own in cedar.notes()) == [10, 20]
     world.advance_tree()
@@ -107,20 +129,20 @@ def test_small_notes_are_consolidated(world, btc):
 
 def test_a_note_on_its_way_is_not_spent_twice(world, btc):
     world.advance_tree()
-    cedar = world.wallet("cedar")
-    cedar.transfer(btc, 5, world.wallet("dogwood").address)
+    cedar, carrier = world.wallet("cedar"), world.accounts["carrier"]
+    cedar.transfer(btc, 5, world.wallet("dogwood").address, carrier=carrier)
     with pytest.raises(InsufficientFunds):
-        cedar.transfer(btc, 5, world.wallet("dogwood").address)
+        cedar.transfer(btc, 5, world.wallet("dogwood").address, carrier=carrier)
     world.confirm()
     assert (cedar.balances(), world.wallet("dogwood").balances()) == ({}, {btc: 5})
 
 
 def test_too_much_and_out_of_range(world, usd):
-    ash = world.wallet("ash")
+    ash, carrier = world.wallet("ash"), world.accounts["carrier"]
     with pytest.raises(InsufficientFunds, match="deposit more"):
-        ash.transfer(usd, 10**9, ash.address)
+        ash.transfer(usd, 10**9, ash.address, carrier=carrier)
     for amount in (0, -1, 1 << 128):
-        for action in (ash.deposit, lambda a, n: ash.transfer(a, n, ash.address)):
+        for action in (ash.deposit, lambda a, n: ash.transfer(a, n, ash.address, carrier=carrier)):
             with pytest.raises(RangeError, match="amount"):
                 action(usd, amount)
     with pytest.raises(RangeError, match="amount"):
@@ -153,7 +175,7 @@ def test_an_address_that_anyone_could_read_is_refused(world, usd):
     world.advance_tree()
     weak = Address(5, babyjubjub.torsion(8))
     with pytest.raises(ValueError, match="small order"):
-        world.wallet("ash").transfer(usd, 1, weak)
+        world.wallet("ash").transfer(usd, 1, weak, carrier=world.accounts["carrier"])
 
 
 def test_a_pause_stops_deposits_and_no_exit(world, usd):

@@ -60,7 +60,7 @@ def commit(world, *orders):
     placed = []
     for name, *terms in orders:
         wallet, credential = world.wallet(name), world.traders[name].credential
-        placed.append((wallet, wallet.commit(0, epoch, Terms(*terms), credential, world.accounts["carrier"])))
+        placed.append((wallet, wallet.commit(0, epoch, Terms(*terms), credential, carrier=world.accounts["carrier"])))
     world.advance_tree()
     world.go_to(world.market.windows(epoch).reveal + CONFIRMATIONS)
     return epoch, placed
