@@ -22,8 +22,6 @@ from scripts.demo import terms
 from scripts.demo.world import EXPIRED, RELAYERS, World, need, side_by_side
 from scripts.deploy import deploy
 
-# About when the institutions will have deposited, so that nobody waits for the first window.
-LEAD_BLOCKS = 54
 YEAR = 365 * 24 * 3600
 # Long enough to be admitted, over before the first commit.
 SHORT_CREDENTIAL_SECONDS = 12
@@ -62,12 +60,11 @@ def govern(world: World) -> None:
     """The governor registers auditor and treasury and opens the market, through the timelock."""
     deployment = world.chain.deployment
     auditor, treasury = (world.accounts[name].address for name in ("auditor", "treasury"))
-    start = world.chain.head() + LEAD_BLOCKS
     registered = [
         build_set_auditor(deployment, world.auditor, auditor),
         build_set_treasury(deployment, world.treasury, treasury, world.treasury_notes.owner),
     ]
-    opened = world.chain.contract("Market").functions.open_market(terms.market_terms(deployment, start))
+    opened = world.chain.contract("Market").functions.open_market(terms.market_terms(deployment, world.chain.head()))
     calls = [*(call.on(world.chain) for call in registered), opened]
     receipts = Governance(world.chain, world.accounts["governor"]).enact(calls)
     for receipt in receipts:
