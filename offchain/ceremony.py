@@ -354,15 +354,18 @@ def _words(vkey: Path) -> list[int]:
 
 
 def _sections(ptau: Path) -> set[int]:
-    """The sections of an iden3 file; CeremonyError if it is no powers-of-tau file."""
-    size, found = ptau.stat().st_size, set()
+    """The sections of an iden3 file; CeremonyError if it is no powers-of-tau file, or cut off."""
+    size, found, at = ptau.stat().st_size, set(), 12
     with ptau.open("rb") as file:
         if file.read(4) != b"ptau":
             raise CeremonyError(f"{ptau} is no powers-of-tau file: take a .ptau in snarkjs's format")
-        file.seek(12)
-        while len(head := file.read(12)) == 12:
+        while at < size:
+            file.seek(at)
+            head = file.read(12)
             found.add(int.from_bytes(head[:4], "little"))
-            file.seek(min(size, file.tell() + int.from_bytes(head[4:], "little")))
+            at += 12 + int.from_bytes(head[4:], "little")
+    if at != size:
+        raise CeremonyError(f"{ptau} does not end where its last section does: fetch it again")
     return found
 
 

@@ -103,7 +103,7 @@ class State:
 
     def _pool_advanced(self, event: Event, args: dict) -> None:
         tree, chunk = args["tree"], args["chunk"]
-        while len(self.trees) <= tree:
+        if tree == len(self.trees):
             self.trees.append(ChunkTree())
         first = (tree << 32) + chunk * CHUNK
         leaves = [self.leaves[first + offset] for offset in range(args["count"])]

@@ -76,7 +76,8 @@ def verify(folder: Folder) -> None:
     ceremony = _ceremony(folder)
     ceremony.verify()
     typer.echo(f"{ceremony.circuit}: {len(ceremony.contributions)} contributions, at: {ceremony.state}; all verified")
-    typer.echo(f"powers of tau as given (BLAKE2b-512, compare with its announcement):\n{ceremony.steps[0].takes['ptau']}")
+    given = ceremony.steps[0].takes["ptau"]
+    typer.echo(f"powers of tau as given (BLAKE2b-512, compare with its announcement):\n{given}")
 
 
 @app.command()

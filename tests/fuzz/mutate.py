@@ -21,15 +21,18 @@ REPORTS = BUILD / "fuzz"
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 
 TOKENS = (
-    b"", b"0", b"-1", b"1", b"01", b"+1", b"1_0", b"1e999", b"NaN", b"Infinity", b"null", b"true", b"0x10", b'"', b"\\", b"{",
-    b"[" * 2000, b"]", b"}", b",", b":", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80",
-    "٣".encode(), b'""', b"[]", b"{}", b"9" * 20, b"9" * 400, b"9" * 5000, b"18446744073709551616", b"18446744073709551615",
+    b"", b"0", b"-1", b"1", b"01", b"+1", b"1_0", b"1e999", b"NaN", b"Infinity", b"null", b"true", b"0x10", b'"',
+    b"\\", b"{", b"[" * 2000, b"]", b"}", b",", b":", b"\n", b"\r", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf",
+    b"\xed\xa0\x80", "٣".encode(), b'""', b"[]", b"{}", b"9" * 20, b"9" * 400, b"9" * 5000,
+    b"18446744073709551616", b"18446744073709551615",
 )  # fmt: skip
 
 ODD = (
-    None, True, False, 0, 1, -1, 1.5, 1e300, float("inf"), float("nan"), 2**31, 2**53 + 1, 2**63, 2**64, 2**128, 2**160, R, R - 1, 2**256, 10**30,
-    "", "0", "1", "-1", "+1", " 1", "1 ", "01", "1_0", "0x1", "1.0", "1e3", "٣", "\0", "é", "\ud800", str(R), str(R - 1), str(2**64),
-    "9" * 78, "9" * 5000, "a" * 64, "0" * 64, "0x" + "00" * 20, [], ["1"], ["1", "2", "1"], [["1", "0"]], {}, {"a": 1}, [[[[]]]],
+    None, True, False, 0, 1, -1, 1.5, 1e300, float("inf"), float("nan"),
+    2**31, 2**53 + 1, 2**63, 2**64, 2**128, 2**160, R, R - 1, 2**256, 10**30,
+    "", "0", "1", "-1", "+1", " 1", "1 ", "01", "1_0", "0x1", "1.0", "1e3", "٣", "\0", "é", "\ud800",
+    str(R), str(R - 1), str(2**64), "9" * 78, "9" * 5000, "a" * 64, "0" * 64, "0x" + "00" * 20,
+    [], ["1"], ["1", "2", "1"], [["1", "0"]], {}, {"a": 1}, [[[[]]]],
 )  # fmt: skip
 
 
@@ -110,14 +113,14 @@ def survey(target: str, one: Callable[[Random], bool], cases: int = CASES, seed:
         try:
             accepted += one(rng)
         except BaseException as error:
-            _report(target, cases=case + 1, crashes=1)
+            report(target, cases=case + 1, crashes=1)
             raise AssertionError(f"{target}: case {case} crashed: {type(error).__name__}: {error}") from error
     seconds = round(time.process_time() - begun, 2)
-    _report(target, cases=cases, crashes=0, accepted=accepted, seconds=seconds)
+    report(target, cases=cases, crashes=0, accepted=accepted, seconds=seconds)
     assert cases // 2000 <= accepted <= cases * 9 // 10, f"{accepted} of {cases} accepted"
 
 
-def _report(target: str, **figures: float) -> None:
+def report(target: str, **figures: float) -> None:
     write_atomically(REPORTS / f"{target}.json", json.dumps(figures) + "\n")
 
 

@@ -18,12 +18,16 @@ from tests.fuzz.mutate import R, survey
 from tests.properties.deployed import DELAY, Deployed, prove
 from tests.properties.evm import Reverted
 
-PEOPLE = {name: "0x" + f"{place:02x}" * 20 for place, name in enumerate(("admin", "guardian", "issuer", "feeder"), 0xA1)}
+ROLES = ("admin", "guardian", "issuer", "feeder")
+PEOPLE = {name: "0x" + f"{place:02x}" * 20 for place, name in enumerate(ROLES, 0xA1)}
 STRANGER, TRADER = "0x" + "77" * 20, "0x" + "88" * 20
 NAMES = ("Pool", "Market", "Relayers", "Keys", "Credentials", "Source", "Governor", "Verifier")
 # Anyone may enter as a relayer, with no stake yet; the rest needs a proof, a role or tokens.
 OPEN = {"register"}
-EDGES = (0, 1, 2, 31, 32, 33, 64, 2**31, 2**32, 2**63, 2**64 - 1, 2**64, 2**128, 2**160 - 1, 2**160, R - 1, R, 2**255, 2**256 - 1)
+EDGES = (
+    0, 1, 2, 31, 32, 33, 64, 2**31, 2**32, 2**63, 2**64 - 1, 2**64, 2**128,
+    2**160 - 1, 2**160, R - 1, R, 2**255, 2**256 - 1,
+)  # fmt: skip
 
 
 def number(rng: Random) -> int:
@@ -127,20 +131,23 @@ class Field:
         made = self.deployed.interface_of
         proof = prove("key", [*key, int(relayer, 16)], at["Pool"])
         calls = [
-            (self.deployed.deployer, "Stake", "mint", relayer, 10**6), (relayer, "Stake", "approve", at["Relayers"], 10**6),
-            (relayer, "Relayers", "register", 7), (relayer, "Relayers", "bond", 10**5),
+            (self.deployed.deployer, "Stake", "mint", relayer, 10**6),
+            (relayer, "Stake", "approve", at["Relayers"], 10**6),
+            (relayer, "Relayers", "register", 7),
+            (relayer, "Relayers", "bond", 10**5),
             (relayer, "Relayers", "register_key", *proof, *key),
-        ]  # fmt: skip
+        ]
         for sender, name, function, *arguments in calls:
             self.evm.call(sender, at[name], made[at[name]].encode(function, *arguments))
         self._govern("Keys", "set_auditor", relayer, *key, *proof)
         self._govern("Keys", "set_treasury", relayer, 7, *key, *proof)
 
     def _govern(self, name: str, function: str, *arguments) -> None:
-        governor, data = self.deployed.at["Governor"], self.deployed.interface_of[self.deployed.at[name]].encode(function, *arguments)
+        governor, target = self.deployed.at["Governor"], self.deployed.at[name]
         calls = self.deployed.interface_of[governor]
+        data = self.deployed.interface_of[target].encode(function, *arguments)
         proposal = self.deployed.view("Governor", "proposal_count")
-        self.evm.call(PEOPLE["admin"], governor, calls.encode("propose", self.deployed.at[name], data))
+        self.evm.call(PEOPLE["admin"], governor, calls.encode("propose", target, data))
         self.evm.move_to(self.evm.block + DELAY, self.evm.time + DELAY)
         self.evm.call(PEOPLE["admin"], governor, calls.encode("execute", proposal))
 
@@ -148,7 +155,8 @@ class Field:
         artifact = contracts.load(kind)
         constructor = next(entry for entry in artifact["abi"] if entry["type"] == "constructor")
         types = [entry["type"] for entry in constructor["inputs"]]
-        return self.evm.deploy(self.deployed.deployer, bytes.fromhex(artifact["bytecode"][2:]) + encode(types, arguments))
+        code = bytes.fromhex(artifact["bytecode"][2:]) + encode(types, arguments)
+        return self.evm.deploy(self.deployed.deployer, code)
 
     def _target(self, name: str, kind: str, address: str) -> Target:
         return Target(name, address, contracts.load(kind)["abi"])

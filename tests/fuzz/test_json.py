@@ -98,8 +98,9 @@ def test_keystore():
     ("kdf", "change"),
     [
         ("pbkdf2", {"c": 10**12}), ("pbkdf2", {"c": 0}), ("pbkdf2", {"c": True}), ("pbkdf2", {"dklen": 2**31}),
-        ("pbkdf2", {"prf": "hmac-md5"}), ("pbkdf2", {"salt": "00" * 10**6}), ("scrypt", {"n": 2**40}), ("scrypt", {"n": 3}),
-        ("scrypt", {"r": 2**20}), ("scrypt", {"p": 2**20}), ("scrypt", {"n": 2**20, "r": 32}), ("scrypt", {"dklen": 64}),
+        ("pbkdf2", {"prf": "hmac-md5"}), ("pbkdf2", {"salt": "00" * 10**6}),
+        ("scrypt", {"n": 2**40}), ("scrypt", {"n": 3}), ("scrypt", {"r": 2**20}), ("scrypt", {"p": 2**20}),
+        ("scrypt", {"n": 2**20, "r": 32}), ("scrypt", {"dklen": 64}),
     ],
 )  # fmt: skip
 def test_keystore_that_would_run_for_hours(monkeypatch, kdf, change):

@@ -101,7 +101,7 @@ def snarkjs_accepts(bundle, vkey, tmp_path):
 
 def test_the_go_tests_pass():
     go("vet", "./...")
-    go("test", "./...")
+    go("test", "-skip", "TestMutated", "./...")  # those are run by tests/fuzz
 
 
 def test_both_verifiers_accept_our_proof(made, tmp_path):
