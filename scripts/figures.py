@@ -1,74 +1,160 @@
-"""`make figures`: what the product costs, flat, in build/figures.json.
+"""`make figures`: what the product costs and how it was attacked, flat, in build/figures.json.
 
-Keys: constraints.<circuit>, zkey_bytes.<circuit>, contract_bytes.<name>, and from the
-demonstration's report prove_s.<circuit> and gas.<step>.
+Every figure stands in a file that a command wrote: SOURCES names them. Where a file is missing, a
+command of a minute or so is run; a longer one is named, and its figures are left out.
 """
 
 import json
+import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from offchain.contracts import ARTIFACTS
 from offchain.paths import BUILD, ROOT
 
+Figures = dict[str, int | float]
 CIRCUITS = BUILD / "circuits" / "circuits.json"
-REPORT = BUILD / "demo" / "report.json"
 FIGURES = BUILD / "figures.json"
 CONTRACTS = ROOT / "contracts"
-# The circuit behind each step of the report.
-PROVED_BY = {
-    "deposit": "transact",
-    "withdraw": "transact",
-    "commit": "commit",
-    "reclaim": "reclaim",
-    "advance": "advance",
-    "settle": "settle_8",
-    "print": "print",
-    "register reveal key": "key",
-}
+REFERENCE = "ours"
 
 
-def circuit_sizes(table: Path) -> dict[str, dict[str, int]]:
+def circuit_sizes(table: Path = CIRCUITS) -> dict[str, dict[str, int]]:
     """Constraints and bytes of the proving key, by circuit."""
     built = json.loads(table.read_text())
     return {name: {key: built[name][key] for key in ("constraints", "zkey_bytes")} for name in sorted(built)}
 
 
-def contract_sizes(folder: Path) -> dict[str, int]:
-    """Bytes of deployed code, by contract; test tokens left out."""
+def sizes(table: Path) -> Figures:
+    """constraints.<circuit>, zkey_bytes.<circuit>"""
+    found = circuit_sizes(table)
+    return {f"{key}.{name}": row[key] for key in ("constraints", "zkey_bytes") for name, row in found.items()}
+
+
+def contract_bytes(folder: Path) -> Figures:
+    """contract_bytes.<name>: of code as deployed; test tokens left out."""
     names = sorted(path.stem for path in CONTRACTS.glob("*.vy"))
-    return {name: json.loads((folder / f"{name}.json").read_text())["runtime_size"] for name in names}
+    return {f"contract_bytes.{name}": json.loads((folder / f"{name}.json").read_text())["runtime_size"] for name in names}
 
 
-def proof_seconds(steps: list[dict]) -> dict[str, float]:
-    """The least seconds of a proof, by circuit: of a run's proofs, the one that shared the cores least."""
-    seconds: dict[str, list[float]] = {}
-    for step in steps:
-        if step["prove_seconds"] and step["name"] in PROVED_BY:
-            seconds.setdefault(PROVED_BY[step["name"]], []).append(step["prove_seconds"])
-    return {name: min(seconds[name]) for name in sorted(seconds)}
+def gas(file: Path) -> Figures:
+    """gas.<transaction>; gas.transact is that of the dearest kind."""
+    totals = {name: parts["total"] for name, parts in json.loads(file.read_text()).items()}
+    dearest = max(total for name, total in totals.items() if name.startswith("transact_"))
+    return {f"gas.{name}": total for name, total in ({"transact": dearest} | totals).items()}
 
 
-def figures(artifacts: Path = ARTIFACTS) -> dict[str, int | float]:
-    """Every figure, flat. FileNotFoundError where circuits or report are not made yet."""
-    report = json.loads(REPORT.read_text())
-    circuits = circuit_sizes(CIRCUITS)
-    flat: dict[str, int | float] = {}
-    for key in ("constraints", "zkey_bytes"):
-        flat |= {f"{key}.{name}": sizes[key] for name, sizes in circuits.items()}
-    flat |= {f"contract_bytes.{name}": size for name, size in contract_sizes(artifacts).items()}
-    flat |= {f"prove_s.{name}": seconds for name, seconds in proof_seconds(report["steps"]).items()}
-    return flat | {f"gas.{name.replace(' ', '_')}": gas for name, gas in report["gas"].items()}
+def proofs(file: Path) -> Figures:
+    """prove_s, prove_cpu_s, prove_rss_mb and witness_s of every circuit."""
+    keys = {"prove_s": "seconds", "prove_cpu_s": "cpu_seconds", "prove_rss_mb": "peak_mb", "witness_s": "witness_seconds"}
+    rows = json.loads(file.read_text())
+    return {f"{key}.{name}": row[column] for key, column in keys.items() for name, row in rows.items()}
+
+
+def comparison(file: Path) -> Figures:
+    """prove_vs.<tool>: our seconds over its, in one run, on the largest circuit compared; and on each."""
+    found, rows = {}, json.loads(file.read_text())
+    for circuit, provers in sorted(rows.items(), key=lambda row: int(row[0].removeprefix("settle_"))):
+        for tool, row in provers.items():
+            if tool != REFERENCE:
+                ratio = round(provers[REFERENCE]["seconds"] / row["seconds"], 3)
+                found |= {f"prove_vs.{tool}.{circuit}": ratio, f"prove_vs.{tool}": ratio}
+    return found
+
+
+def ablations(file: Path) -> Figures:
+    """ablations.<total|forged|guarded>, ensures.<total|covered>"""
+    read = json.loads(file.read_text())
+    return _named("ablations", read["ablations"], "total", "forged", "guarded") | _named(
+        "ensures", read["ensures"], "total", "covered"
+    )
+
+
+def stateful(file: Path) -> Figures:
+    """stateful.<steps|violations>"""
+    return _named("stateful", json.loads(file.read_text()), "steps", "violations")
+
+
+def fuzzing(folder: Path) -> Figures:
+    """fuzz.<target>.<cases|crashes>"""
+    found: Figures = {}
+    for file in sorted(folder.glob("*.json")):
+        found |= _named(f"fuzz.{file.stem}", json.loads(file.read_text()), "cases", "crashes")
+    if not found:
+        raise FileNotFoundError(2, "no report", str(folder))
+    return found
+
+
+def model(file: Path) -> Figures:
+    """model.states: of the search for safety, which is complete."""
+    checks = json.loads(file.read_text())
+    return {"model.states": checks["safety"]["states"], "model.errors": sum(len(one["errors"]) for one in checks.values())}
+
+
+def _named(prefix: str, row: dict, *names: str) -> Figures:
+    return {f"{prefix}.{name}": row[name] for name in names}
+
+
+@dataclass(frozen=True)
+class Source:
+    """`read` takes figures from `path`, which `command` (of Python) writes; run here if `quick`."""
+
+    read: Callable[[Path], Figures]
+    path: Path
+    command: str
+    quick: bool = False
+
+
+TESTS = "pytest -p no:ape_test"
+SOURCES = (
+    Source(sizes, CIRCUITS, "scripts.circuits build", quick=True),
+    Source(contract_bytes, ARTIFACTS, "scripts.contracts build", quick=True),
+    Source(gas, BUILD / "bench" / "gas.json", "scripts.bench.gas"),
+    Source(proofs, BUILD / "bench" / "circuits.json", "scripts.bench.circuits", quick=True),
+    Source(comparison, BUILD / "bench" / "prover.json", "scripts.bench.prover run"),
+    Source(ablations, BUILD / "ablation" / "summary.json", f"{TESTS} tests/ablation"),
+    Source(stateful, BUILD / "properties" / "summary.json", f"{TESTS} tests/properties"),
+    Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover"),
+    Source(model, BUILD / "model" / "model.json", "scripts.model", quick=True),
+)
+
+
+def figures(sources: tuple[Source, ...] = SOURCES) -> tuple[Figures, list[str]]:
+    """(every figure there is, what is missing and how to make it)."""
+    found: Figures = {}
+    missing = []
+    for source in sources:
+        try:
+            found |= _read(source)
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            missing.append(f"{source.read.__doc__}: {_why(error)}; run `python -m {source.command}`")
+    return found, missing
+
+
+def _read(source: Source) -> Figures:
+    """FileNotFoundError where the file is missing and slow to make; CalledProcessError where making it failed."""
+    try:
+        return source.read(source.path)
+    except FileNotFoundError:
+        if not source.quick:
+            raise
+    print(f"python -m {source.command}", flush=True)
+    subprocess.run([sys.executable, "-m", *source.command.split()], cwd=ROOT, check=True)
+    return source.read(source.path)
+
+
+def _why(error: Exception) -> str:
+    return f"{error.filename} is missing" if isinstance(error, FileNotFoundError) else "its command failed"
 
 
 def main() -> int:
-    try:
-        made = figures()
-    except FileNotFoundError as error:
-        print(f"error: {error.filename} is missing; run `make demo` first", file=sys.stderr)
-        return 1
-    FIGURES.write_text(json.dumps(made, indent=2) + "\n")
-    print(f"{len(made)} figures in {FIGURES.relative_to(ROOT)}")
+    found, missing = figures()
+    FIGURES.write_text(json.dumps(found, indent=2) + "\n")
+    for line in missing:
+        print(f"left out: {line}", file=sys.stderr)
+    print(f"{len(found)} figures in {FIGURES.relative_to(ROOT)}")
     return 0
 
 

@@ -10,8 +10,11 @@ import re
 import pytest
 
 from offchain.paths import ROOT
+from scripts import figures
 
 PROTOCOL = ROOT / "docs" / "protocol.md"
+SOUNDNESS = ROOT / "docs" / "soundness.md"
+DISCLOSURE = ROOT / "docs" / "disclosure.md"
 README = ROOT / "README.md"
 HEADING = "## 9. Where each promise is kept"
 NONE = "—"
@@ -110,13 +113,29 @@ def test_every_test_exists():
     assert missing == []
 
 
-@pytest.mark.parametrize("document", [README, PROTOCOL], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, PROTOCOL, SOUNDNESS, DISCLOSURE], ids=lambda path: path.name)
 def test_every_file_that_a_document_links_to_exists(document):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-def test_the_readme_names_only_paths_that_exist():
-    named = re.findall(r"`((?:contracts|circuits|offchain|relayer|scripts|tests|docs)/[\w./-]*)`", README.read_text())
+def test_the_arguments_name_only_what_exists():
+    text = SOUNDNESS.read_text()
+    lines = set(re.findall(r"`([A-Z]\w*\.E\d+)`", text))
+    functions = set(re.findall(r"`(\w+\.[a-z_]\w*)`", text))
+    assert len(lines) > 40 and lines - guarantees() == set()
+    assert len(functions) > 15 and functions - contract_functions() == set()
+
+
+def test_every_figure_is_reproduced_by_the_command_that_makes_it():
+    text = SOUNDNESS.read_text()
+    for source in figures.SOURCES:
+        path = source.path.relative_to(ROOT)
+        assert f"`python -m {source.command}` | `{path}` |" in text, source.command
+
+
+@pytest.mark.parametrize("document", [README, SOUNDNESS, DISCLOSURE], ids=lambda path: path.name)
+def test_a_document_names_only_paths_that_exist(document):
+    named = re.findall(r"`((?:contracts|circuits|offchain|relayer|scripts|tests|docs|model)/[\w./-]*)`", document.read_text())
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []

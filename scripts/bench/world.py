@@ -1,4 +1,4 @@
-"""The tests' world on anvil and their batches, for benchmarks. Loaded by their files: a dependency
+"""The tests' world on anvil, their batches and claims, for benchmarks. Loaded by their files: a dependency
 installs a package called `tests`, which hides ours from ordinary imports."""
 
 import sys
@@ -15,6 +15,7 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-_world, _batch = _load("world"), _load("circuits/batch")
+_world, _batch, _claims = _load("world"), _load("circuits/batch"), _load("circuits/world")
 CONFIRMATIONS, World, anvil, build_world = (_world.CONFIRMATIONS, _world.World, _world.anvil, _world.build_world)
 Batch, Side = _batch.Batch, _batch.Side
+POOL, honest = _claims.POOL, _claims.honest
