@@ -5,7 +5,7 @@ VENV := $(CURDIR)/build/venv/bin
 # demo: ORDERS=path.csv trades that file, SERVE=1 leaves the network running at the end.
 export ORDERS SERVE
 
-.PHONY: setup demo test figures lock clean
+.PHONY: setup demo test soak figures lock clean
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: as root, apt-get install python3.11 python3.11-venv" >&2; exit 1; }
@@ -18,6 +18,11 @@ demo: setup
 # TESTS narrows it: make test TESTS="tests/network -k crash"
 test: setup
 	@PATH="$(VENV):$$PATH" HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis python -m pytest -p no:ape_test $(TESTS)
+
+# The property tests a million steps long, and every planted fault; taken up again where it was stopped.
+STEPS ?= 1000000
+soak: setup
+	@PATH="$(VENV):$$PATH" python -m pytest -p no:ape_test --timeout 0 tests/properties --steps $(STEPS)
 
 figures: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.figures
