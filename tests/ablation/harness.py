@@ -73,6 +73,11 @@ class Subject:
     def solver(self) -> Solver:
         return Solver(self.made.r1cs)
 
+    @cached_property
+    def honest(self) -> list[int]:
+        """The words of the honest witness."""
+        return self.made.witness(self.all_inputs())
+
     def without(self, *cuts: Lines) -> Made:
         """The template with some lines replaced."""
         return make(circuit(self.template, self.size, tuple(map(self._edit, cuts))))
@@ -99,9 +104,8 @@ def stated(d: list[int]) -> Inputs:
 
 def check_honest(subject: Subject) -> None:
     """The honest witness satisfies the circuit and has every guarantee."""
-    words = subject.made.witness(subject.all_inputs())
-    assert not subject.made.r1cs.violated(words)
-    signals = Signals(subject.made.names, words)
+    assert not subject.made.r1cs.violated(subject.honest)
+    signals = Signals(subject.made.names, subject.honest)
     broken = [guarantee for guarantee, holds in subject.holds.items() if not holds(signals)]
     assert not broken, f"{subject.template} {broken} of an honest witness"
 
@@ -137,8 +141,7 @@ def _is_refused_or_right(subject: Subject, guarantee: str, inputs: Inputs) -> No
 
 def _is_weaker(weak: Made, subject: Subject) -> None:
     """Whatever was replaced, the honest witness still satisfies what is left."""
-    names, honest = subject.made.names, subject.made.witness(subject.all_inputs())
-    words = dict(zip(names, honest)) | {"": 1}
+    words = dict(zip(subject.made.names, subject.honest))
     assert not weak.r1cs.violated([words[name] for name in weak.names]), "more than a constraint was changed"
 
 

@@ -55,14 +55,15 @@ class Solver:
             for wire in set().union(*sides):
                 self.places[wire].append(i)
         self.bits = {next(iter(sides[0])) for i, sides in enumerate(self.wires) if self._is_bit(i)}
+        everything = [set().union(*sides) for sides in self.wires]
+        self.count = [len(wires) for wires in everything]
+        self.hard = [len(wires - self.bits) for wires in everything]
         self.ranges = {wire: (0, 1) for wire in self.bits}
         self.ranges |= dict(filter(None, map(self._sum_of_bits, range(len(self.wires)))))
 
     def derive(self, known: Choice) -> State:
         """Everything that the known wires force. Conflict where no witness has them."""
-        everything = [set().union(*sides) for sides in self.wires]
-        unknown, hard = [len(all) for all in everything], [len(all - self.bits) for all in everything]
-        state = State([1] + [None] * (len(self.places) - 1), unknown, hard, list(range(len(unknown))))
+        state = State([1] + [None] * (len(self.places) - 1), self.count[:], self.hard[:], list(range(len(self.wires))))
         for wire, value in known.items():
             self._set(state, wire, value)
         return self._settled(state)

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from offchain.paths import BUILD
-from tests.ablation import clearings, curves, notes, numbers, slots, spends
+from tests.ablation import clearings, curves, notes, numbers, settlements, slots, spends
 from tests.ablation.harness import check, check_honest
 from tests.ablation.sources import templates
 
-SUBJECTS = [*numbers.SUBJECTS, *notes.SUBJECTS, *curves.SUBJECTS, *clearings.SUBJECTS, *slots.SUBJECTS, *spends.SUBJECTS]
+SUBJECTS = [*numbers.SUBJECTS, *notes.SUBJECTS, *curves.SUBJECTS, *clearings.SUBJECTS, *slots.SUBJECTS, *spends.SUBJECTS, *settlements.SUBJECTS]
 FORGERIES = [
     pytest.param(subject, forgery, id=f"{subject.template}-{forgery.guarantee}: {forgery.claim}")
     for subject in SUBJECTS

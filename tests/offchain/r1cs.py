@@ -1,5 +1,6 @@
 """An independent reader and checker of .r1cs files (iden3's format, version 1)."""
 
+import struct
 from pathlib import Path
 
 from offchain.field import R
@@ -45,7 +46,10 @@ class R1CS:
         return starts
 
     def _terms(self) -> Terms:
-        return [(self._int(4), self._int(32)) for _ in range(self._int(4))]
+        size = 36 * self._int(4)
+        self._at += size
+        terms = struct.iter_unpack("<I32s", self._data[self._at - size : self._at])
+        return [(wire, int.from_bytes(factor, "little")) for wire, factor in terms]
 
     def _int(self, size: int) -> int:
         self._at += size
