@@ -8,7 +8,6 @@ that is not installed is left out. Writes build/bench/prover.json.
 """
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -42,6 +41,21 @@ key, _ = groth16py.import_zkey(sys.argv[2])
 began = time.monotonic()
 proof = groth16py.prove_wtns(key, sys.argv[3])
 print(time.monotonic() - began, proof.hex())
+"""
+
+# The kernel counts what a process held before it became another program as that program's peak: so
+# the command is started by a small process, which tells seconds, processor seconds and peak KB.
+LAUNCHER = """
+import json, os, sys, time
+began = time.monotonic()
+child = os.fork()
+if child == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+cost = time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+with open(sys.argv[1], "w") as file:
+    json.dump(cost, file)
+sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Compare provers.")
@@ -78,17 +92,15 @@ class Measured:
 
 def timed(command: list) -> tuple[tuple[float, float, float], str]:
     """((seconds, processor seconds, peak MB), standard output) of a process; BenchError if it fails."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        began = time.monotonic()
-        process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.NamedTemporaryFile() as told:
+        launcher = [sys.executable, "-IS", "-c", LAUNCHER, told.name, *map(str, command)]
+        status = subprocess.run(launcher, stdout=out, stderr=err).returncode
         for file in (out, err):
             file.seek(0)
-        if process.returncode:
-            raise BenchError(f"{command[0]} ended with {process.returncode}: {(err.read() or out.read()).decode()}")
-        return (seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), out.read().decode()
+        if status:
+            raise BenchError(f"{command[0]} ended with {status}: {(err.read() or out.read()).decode()}")
+        seconds, cpu_seconds, peak_kb = json.load(told)
+        return (seconds, cpu_seconds, peak_kb / 1024), out.read().decode()
 
 
 def ours(job: Job) -> Measured:

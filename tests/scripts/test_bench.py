@@ -52,6 +52,15 @@ def test_a_failed_prover_fails_the_run(job):
         bench.ours(replace(job, witness=job.file("zkey")))
 
 
+def test_the_peak_is_the_command_s_own():
+    """Not that of the process which asks, and which the kernel would count."""
+    held = bytearray(b"1" * 200 * 2**20)
+    (_, _, peak_mb), _ = bench.timed(["true"])
+    assert 0 < peak_mb < 50
+    (_, _, peak_mb), _ = bench.timed([sys.executable, "-c", f"bytearray(b'1' * {len(held)})"])
+    assert peak_mb > 200
+
+
 def test_a_full_batch_fills_its_circuit(tmp_path):
     circuit_build.build(["settle_8"])
     full = bench.full_batch(8, tmp_path)
