@@ -109,18 +109,48 @@ class Leader:
     # --- Epochs ---
 
     def due(self) -> list[tuple[int, int]]:
-        """(market, epoch) of all that this relayer leads and can settle now."""
+        """(market, epoch) of all that this relayer leads, can settle now and has not."""
         with self.ledger.lock:
             self.ledger.sync()
             lands = self.chain.head() + 1
-            return [
-                (record.market, record.epoch)
+            found = [
+                record
                 for record in self._mine()
                 if record.reveals
                 and not (record.settlement or record.void)
                 and self._windows(record).settle <= self.ledger.block + 1
                 and lands < self._windows(record).deadline
             ]
+        return [(r.market, r.epoch) for r in found if self._now(r).settled_block == 0]
+
+    def printable(self) -> list[tuple[int, int]]:
+        """(market, epoch) of its settlements whose deferral is over and whose print is not out."""
+        with self.ledger.lock:
+            self.ledger.sync()
+            lands = self.chain.head() + 1
+            found = [
+                record
+                for record in self._mine()
+                if (done := record.settlement) and record.printed is None
+                and done.block + self.ledger.markets[record.market].deferral <= lands
+            ]
+        return [(r.market, r.epoch) for r in found if not self._now(r).printed]
+
+    def releasable(self) -> list[tuple[int, int]]:
+        """(market, epoch) of all that this relayer led and that ended Empty or Void, with stake still reserved."""
+        with self.ledger.lock:
+            self.ledger.sync()
+            found = [
+                record
+                for record in self._mine()
+                if not record.released
+                and (record.void or not record.reveals and self._windows(record).settle <= self.ledger.block + 1)
+            ]
+        return [(r.market, r.epoch) for r in found if not self._now(r).released]
+
+    def release(self, market: int, epoch: int) -> Receipt:
+        """Free the stake reserved for an epoch that ended Empty or Void; Reverted if it did not."""
+        return self._send("Market", "release", market, epoch)
 
     def settle(self, market: int, epoch: int) -> SettleReport:
         """Settle an epoch with one proof, as soon as its last reveal is deep enough.
@@ -168,6 +198,10 @@ class Leader:
         return self._prove_and_send(build_print(self.chain.deployment, claim, market, epoch))
 
     # --- Reading an epoch ---
+
+    def _now(self, record: EpochRecord):
+        """The contract's record of an epoch at the head, where this relayer's last transaction counts."""
+        return self.chain.call(self.chain.contract("Market").functions.epochs(record.market, record.epoch))
 
     def _mine(self) -> list[EpochRecord]:
         return [record for record in self.ledger.epochs.values() if record.leader == self.account.address]

@@ -6,29 +6,10 @@ from typing import Annotated
 
 import typer
 
-from offchain.admission import Refused
-from offchain.auditor import AuditError
-from offchain.chain import ChainError
-from offchain.circuits import NotBuilt
-from offchain.coins import InsufficientFunds
-from offchain.contracts import ArtifactError
-from offchain.deployment import DeploymentError
-from offchain.issuer import IssuerError
-from offchain.keystore import KeystoreError
-from offchain.ledger import Diverged
-from offchain.prover import ProverError
-from relayer.leader import LeaderError
-from offchain.snarkjs import SnarkjsError
-from offchain.transcript import CeremonyError
 from scripts.cli import auditor, ceremony, issuer, market, order, relayer, wallet
-from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, CommandError, begin
+from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, begin
+from scripts.cli.errors import EXPECTED
 from scripts.network.cli import app as network
-
-# ValueError is the root of every refusal of a value (RangeError, KeyMaterialError, …).
-EXPECTED = (
-    CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
-    InsufficientFunds, IssuerError, AuditError, Diverged, CeremonyError, SnarkjsError, OSError, ValueError,
-)  # fmt: skip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, commands in (

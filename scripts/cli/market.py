@@ -16,6 +16,9 @@ from scripts.cli.common import AccountFile, AsJson, CommandError, MarketId, acco
 from scripts.deploy import deploy
 
 app = typer.Typer(no_args_is_help=True, help="Markets and epochs as the public sees them; governor and feeder.")
+PROVING_BLOCKS = 10
+"""Left of the settle window for the proof and its transaction, once the last reveal is deep enough."""
+
 Epoch = Annotated[int, typer.Argument(help="The epoch's number.")]
 
 
@@ -99,13 +102,35 @@ def deploy_all(
     show({"file": str(here.deployment_file), "chain": deployment.chain_id} | deployment.contracts, as_json)
 
 
+def check_windows(terms: MarketTerms, confirmations: int) -> None:
+    """CommandError if a window is too short for clients that act on blocks `confirmations` deep.
+
+    A reveal waits until the freeze block is that deep, and the settlement until the last reveal is;
+    then the leader proves and sends.
+    """
+    for name, least, why in (
+        ("freeze_blocks", confirmations, "reveals wait until the frozen set is that deep"),
+        (
+            "settle_blocks",
+            confirmations + PROVING_BLOCKS,
+            f"the leader waits {confirmations} for the last reveal and has {PROVING_BLOCKS} to prove and send",
+        ),
+    ):
+        if getattr(terms, name) < least:
+            raise CommandError(f"{name} is {getattr(terms, name)}, and must be at least {least}: {why}")
+
+
 @app.command("open")
 def open_market(
     terms: Annotated[Path, typer.Argument(help="JSON with the market's terms by name.")],
     account_file: AccountFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Open a market through the timelock: propose, wait the delay, execute. For the governor."""
+    """Open a market through the timelock: propose, wait the delay, execute. For the governor.
+
+    Its windows must leave clients the time to wait until blocks are final: `freeze_blocks` at
+    least the confirmations, `settle_blocks` at least those and as many again as a proof takes.
+    """
     here, governor = session(), account(account_file)
     try:
         given = json.loads(terms.read_text())
@@ -113,6 +138,7 @@ def open_market(
     except (TypeError, ValueError) as error:
         names = ", ".join(field.name for field in fields(MarketTerms))
         raise CommandError(f"{terms} does not hold a market's terms ({names}): {error}") from None
+    check_windows(asked, here.chain.confirmations)
     call = here.chain.contract("Market").functions.open_market(asdict(asked))
     show([receipt_row(receipt) for receipt in Governance(here.chain, governor).enact([call])], as_json)
 

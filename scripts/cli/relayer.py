@@ -1,16 +1,29 @@
 """`shadowpool relayer`: stake, keys, and the epochs that a relayer leads."""
 
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from offchain.advance import advance
-from offchain.chain import Receipt, Reverted
+from offchain.chain import Receipt
 from offchain.keys import from_wallet
-from relayer.leader import Leader, LeaderError, SettleReport
-from scripts.cli.common import AccountFile, AsJson, MarketId, account, amount, receipt_row, session, show
+from relayer.leader import Leader, SettleReport
+from scripts.cli.common import (
+    AccountFile,
+    AsJson,
+    CommandError,
+    MarketId,
+    account,
+    amount,
+    receipt_row,
+    session,
+    show,
+)
+from scripts.cli.errors import EXPECTED
 
 app = typer.Typer(no_args_is_help=True, help="Stake, reveal keys, and the epochs to settle.")
 
@@ -18,6 +31,8 @@ Keys = Annotated[Path, typer.Option("--keys", envvar="SHADOWPOOL_REVEAL_KEYS", h
 Epoch = Annotated[int, typer.Argument(help="The epoch's number.")]
 DEFAULT_KEYS = Path("reveal-keys")
 POLL_SECONDS = 1.0
+Finder = Callable[[], list[tuple[int, ...]]]
+Action = Callable[..., dict | list[dict]]
 
 
 def open_leader(account_file: Path | None, keys: Path) -> Leader:
@@ -106,40 +121,43 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, then end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is due, print what may be printed, advance the tree; until interrupted."""
+    """Settle what is due, print and release what may be, advance the tree; until interrupted."""
     leader = open_leader(account_file, keys)
     while True:
-        _work(leader, as_json)
+        failed = _work(leader, as_json)
         if once:
-            return
+            break
         time.sleep(POLL_SECONDS)
+    if failed:
+        raise CommandError(f"{failed} of this round's tasks could not be done")
 
 
-def _work(leader: Leader, as_json: bool) -> None:
-    """One round; what cannot be done now is said, and tried again in the next."""
-    for market, epoch in leader.due():
-        _try(lambda: settled_row(leader.settle(market, epoch)), as_json)
-    for market, epoch in _printable(leader):
-        _try(lambda: receipt_row(leader.print(market, epoch)), as_json)
-    _try(lambda: [receipt_row(r) for r in advance(leader.chain, leader.ledger, leader.account)], as_json)
-
-
-def _try(action, as_json: bool) -> None:
-    try:
-        if rows := action():
-            show(rows, as_json)
-    except (LeaderError, Reverted) as error:
-        typer.echo(f"not now: {error}", err=True)
-
-
-def _printable(leader: Leader) -> list[tuple[int, int]]:
-    """Settled epochs of this relayer whose deferral is over and whose print is not out."""
-    head, ledger = leader.chain.head(), leader.ledger
-    return [
-        key
-        for key, record in ledger.epochs.items()
-        if record.leader == leader.account.address
-        and record.settlement is not None
-        and record.printed is None
-        and record.settlement.block + ledger.markets[record.market].deferral <= head + 1
+def _work(leader: Leader, as_json: bool) -> int:
+    """One round, task by task: one that fails is said, counted, tried again in the next, and stops no other."""
+    tasks: list[tuple[str, Finder, Action]] = [
+        ("settle", leader.due, lambda *epoch: settled_row(leader.settle(*epoch))),
+        ("print", leader.printable, lambda *epoch: receipt_row(leader.print(*epoch))),
+        ("release", leader.releasable, lambda *epoch: receipt_row(leader.release(*epoch))),
+        ("advance", lambda: [()], lambda: list(map(receipt_row, advance(leader.chain, leader.ledger, leader.account)))),
     ]
+    failed = 0
+    for name, find, act in tasks:
+        found = _try(name, find)
+        rows = [_try(" ".join(map(str, (name, *place))), act, *place) for place in found or []]
+        for row in filter(None, rows):
+            show(row, as_json)
+        failed += (found is None) + rows.count(None)
+    return failed
+
+
+def _try(task: str, action: Callable, *args: int):
+    """What `action` gives; None after an error, which is said."""
+    try:
+        return action(*args)
+    except EXPECTED as error:
+        problem = str(error) or type(error).__name__
+    except Exception as error:  # a service outlives what nobody thought of; its text may hold anything
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        problem = f"{type(error).__name__} in {Path(at.filename).name}, line {at.lineno}"
+    typer.echo(f"{time.strftime('%H:%M:%S')} not now: {task}: {problem}", err=True)
+    return None

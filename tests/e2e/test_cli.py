@@ -11,7 +11,8 @@ from offchain import keystore
 from offchain.paths import ROOT
 from offchain.records import MarketTerms
 from scripts.cli.app import app, main
-from scripts.cli.common import carrier
+from scripts.cli.common import CommandError, carrier
+from scripts.cli.market import check_windows
 from scripts.cli.wallet import address_text
 from tests.world import World, anvil, build_world
 
@@ -210,7 +211,7 @@ def test_a_bad_row_of_a_batch_stops_all_of_it(world, tmp_path, row, reason, caps
 
 
 def test_a_market_is_opened_by_the_governor_s_command(world, shadowpool, tmp_path):
-    terms = MarketTerms(**(vars(world.market) | {"start_block": world.chain.head() + 1_000}))
+    terms = MarketTerms(**(vars(world.market) | {"start_block": world.chain.head() + 1_000, "freeze_blocks": 5}))
     (tmp_path / "terms.json").write_text(json.dumps(vars(terms)))
     world.chain.web3.provider.make_request("evm_setIntervalMining", [1])
     try:
@@ -222,9 +223,29 @@ def test_a_market_is_opened_by_the_governor_s_command(world, shadowpool, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("short", "reason"),
+    [
+        ({"freeze_blocks": 4}, "freeze_blocks is 4, and must be at least 5"),
+        ({"settle_blocks": 14}, "settle_blocks is 14, and must be at least 15"),
+    ],
+)
+def test_windows_too_short_to_wait_in_are_refused(world, shadowpool, tmp_path, short, reason):
+    """Nobody could reveal on a frozen set that is deep enough, or settle it in time; nothing is proposed."""
+    enough = {"freeze_blocks": 5, "settle_blocks": 15}
+    check_windows(MarketTerms(**(vars(world.market) | enough)), DEPTH)
+    (tmp_path / "terms.json").write_text(json.dumps(vars(world.market) | enough | short))
+    nonce = world.chain.web3.eth.get_transaction_count
+    before = nonce(world.accounts["governor"].address)
+    refused = shadowpool("market", "open", str(tmp_path / "terms.json"), key=world.accounts["governor"], code=1)
+    assert isinstance(refused.exception, CommandError) and reason in str(refused.exception)
+    assert nonce(world.accounts["governor"].address) == before
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["wallet", "balances"], "no account"),
+        (["relayer", "settle", "99"], "no commits up to block"),
         (["wallet", "balances", "--account", "absent.json"], "no keystore at absent.json"),
         (["order", "place", "hold", "1", "1", "--credential", "x"], "neither buy nor sell"),
         (["wallet", "deposit", "USD", "1.0000001"], "no amount with at most 6 decimals"),
@@ -235,7 +256,7 @@ def test_a_market_is_opened_by_the_governor_s_command(world, shadowpool, tmp_pat
 def test_a_refusal_is_one_line_and_exit_code_1(world, tmp_path_factory, arguments, reason, capsys, monkeypatch):
     monkeypatch.setenv("SHADOWPOOL_PASSWORD", PASSWORD)
     monkeypatch.delenv("SHADOWPOOL_KEY", raising=False)
-    if "deposit" in arguments:
+    if "deposit" in arguments or "settle" in arguments:
         monkeypatch.setenv("SHADOWPOOL_KEY", world.traders["ash"].account.key.hex())
     deployment = tmp_path_factory.getbasetemp() / "deployment.json"
     with pytest.raises(SystemExit) as ended:

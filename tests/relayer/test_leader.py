@@ -121,8 +121,9 @@ def test_one_proof_settles_the_epoch(world, leader, traded, settled):
     epoch, placed = traded
     assert (settled.count, settled.invalid, settled.size) == (3, 1, 8)
     assert (settled.price, settled.volume) == (505, 200)
+    assert leader.due() == []   # before the ledger has reached the settlement
     world.confirm()
-    assert leader.due() == []
+    assert leader.due() == [] and leader.releasable() == []
     record = world.chain.call(world.chain.contract("Market").functions.epochs(0, epoch))
     assert (record.invalid_mask, record.reveals) == (0b100, 3)
     found = [next(s for s in wallet.orders() if s.placed.quota_nullifier == order.quota_nullifier)
@@ -173,8 +174,28 @@ def test_an_early_print_is_refused(world, leaders):
     world.confirm()
     with pytest.raises(WindowClosed, match="deferred until"):
         leader.print(0, epoch)
+    assert (0, epoch) not in leader.printable()
     world.mine(world.market.deferral)
+    assert (0, epoch) in leader.printable()
     assert leader.print(0, epoch).name == "print_epoch"
+    assert (0, epoch) not in leader.printable()
+
+
+def test_the_stake_of_an_empty_epoch_is_released(world, leaders):
+    """Nobody reveals: nothing is due but the stake, which waits until no reveal can come any more."""
+    epoch, _ = commit(world, BUY)
+    leader = leaders[world.ledger.epochs[0, epoch].leader]
+    free = world.chain.contract("Relayers").functions.free_stake_of(leader.account.address)
+    before = world.chain.call(free)
+    assert leader.releasable() == []
+    with pytest.raises(Reverted, match="epoch not over"):
+        leader.release(0, epoch)
+    world.go_to(world.market.windows(epoch).settle + CONFIRMATIONS)
+    assert leader.due() == [] and leader.releasable() == [(0, epoch)]
+    assert leader.release(0, epoch).name == "release"
+    assert leader.releasable() == [] and world.chain.call(free) > before
+    world.confirm()
+    assert leader.releasable() == []
 
 
 def test_a_late_leader_is_refused_and_its_key_may_go(world, leaders):
