@@ -18,7 +18,7 @@ Figures = dict[str, int | float]
 CIRCUITS = BUILD / "circuits" / "circuits.json"
 FIGURES = BUILD / "figures.json"
 CONTRACTS = ROOT / "contracts"
-REFERENCE = "ours"
+OURS = "ours"
 
 
 def circuit_sizes(table: Path = CIRCUITS) -> dict[str, dict[str, int]]:
@@ -54,13 +54,17 @@ def proofs(file: Path) -> Figures:
 
 
 def comparison(file: Path) -> Figures:
-    """prove_vs.<tool>: our seconds over its, in one run, on the largest circuit compared; and on each."""
-    found, rows = {}, json.loads(file.read_text())
-    for circuit, provers in sorted(rows.items(), key=lambda row: int(row[0].removeprefix("settle_"))):
-        for tool, row in provers.items():
-            if tool != REFERENCE:
-                ratio = round(provers[REFERENCE]["seconds"] / row["seconds"], 3)
-                found |= {f"prove_vs.{tool}.{circuit}": ratio, f"prove_vs.{tool}": ratio}
+    """prove_vs.<tool>: our seconds over its, in one run, on the largest circuit compared, and on each;
+    prove_cpu_vs the same of processor seconds, which other load sways less"""
+    rows = json.loads(file.read_text())
+    by_size = sorted(rows, key=lambda circuit: int(circuit.removeprefix("settle_")))
+    found: Figures = {}
+    for key, column in (("prove_vs", "seconds"), ("prove_cpu_vs", "cpu_seconds")):
+        for circuit in by_size:
+            ours = rows[circuit][OURS][column]
+            ratios = {tool: round(ours / row[column], 3) for tool, row in rows[circuit].items() if tool != OURS}
+            for tool, ratio in ratios.items():
+                found |= {f"{key}.{tool}.{circuit}": ratio, f"{key}.{tool}": ratio}
     return found
 
 
@@ -129,7 +133,8 @@ def figures(sources: tuple[Source, ...] = SOURCES) -> tuple[Figures, list[str]]:
         try:
             found |= _read(source)
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
-            missing.append(f"{source.read.__doc__}: {_why(error)}; run `python -m {source.command}`")
+            what = source.read.__doc__.splitlines()[0]
+            missing.append(f"{what}: {_why(error)}; run `python -m {source.command}`")
     return found, missing
 
 

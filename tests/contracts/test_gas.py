@@ -1,16 +1,16 @@
 """Gas of every step, against the committed figures and the aims.
 
-After a change that is meant to move them: `SHADOWPOOL_WRITE_GAS=1 pytest tests/contracts/test_gas.py`.
+After a change that is meant to move them: `python -m scripts.snapshot --write`.
 """
 
 import json
 import os
-from pathlib import Path
 
+from scripts.snapshot import FOLDER, WRITE_GAS
 from tests.contracts.test_tree import fill
 from tests.contracts.world import World
 
-FIGURES = Path(__file__).with_name("gas.json")
+FIGURES = FOLDER / "gas.json"
 AIMS = {
     "verify": 235_000,
     "deposit": 380_000,
@@ -91,7 +91,7 @@ def full_settlement(world: World, size: int) -> int:
 
 def test_gas_is_as_recorded_and_within_the_aims(world):
     gas = measure(world)
-    if os.environ.get("SHADOWPOOL_WRITE_GAS"):
+    if os.environ.get(WRITE_GAS):
         FIGURES.write_text(json.dumps(gas, indent=1) + "\n")
     assert gas == json.loads(FIGURES.read_text())
     for name, aim in AIMS.items():

@@ -1,43 +1,67 @@
-"""The figures: flat, complete, and read from what was built and run."""
+"""Figures are taken from the files that commands wrote, or named as missing with the command."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from scripts import figures
+from scripts.figures import Source
 
 
-@pytest.fixture
-def made(tmp_path, monkeypatch):
-    circuits, report = tmp_path / "circuits.json", tmp_path / "report.json"
-    circuits.write_text(json.dumps({"commit": {"constraints": 25_000, "zkey_bytes": 9, "words": 23, "circuit_id": "0x"}}))
-    steps = [
-        {"name": "commit", "gas": 7, "seconds": 2.0, "prove_seconds": seconds} for seconds in (1.5, 0.9, 1.1)
-    ] + [{"name": "fail", "gas": 3, "seconds": 1.0, "prove_seconds": None}]
-    report.write_text(json.dumps({"steps": steps, "gas": {"commit": 7, "bond stake": 3}}))
-    for name in ("Pool", "Market"):
-        (tmp_path / f"{name}.vy").touch()
-        (tmp_path / f"{name}.json").write_text(json.dumps({"runtime_size": 20_000}))
-    monkeypatch.setattr(figures, "CONTRACTS", tmp_path)
-    monkeypatch.setattr(figures, "CIRCUITS", circuits)
-    monkeypatch.setattr(figures, "REPORT", report)
-    return tmp_path
+def written(folder: Path, name: str, content) -> Path:
+    path = folder / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
 
 
-def test_figures_are_flat_numbers(made):
-    found = figures.figures(made)
-    assert found == {
-        "constraints.commit": 25_000,
-        "zkey_bytes.commit": 9,
-        "contract_bytes.Market": 20_000,
-        "contract_bytes.Pool": 20_000,
-        "prove_s.commit": 0.9,
-        "gas.commit": 7,
-        "gas.bond_stake": 3,
-    }
+def test_gas_of_a_transact_is_the_dearest_s(tmp_path):
+    file = written(tmp_path, "gas", {"transact_deposit": {"total": 5}, "transact_private": {"total": 7}, "commit": {"total": 9}})
+    assert figures.gas(file) == {"gas.transact": 7, "gas.transact_deposit": 5, "gas.transact_private": 7, "gas.commit": 9}
 
 
-def test_without_a_run_the_command_says_what_to_do(made, capsys):
-    (made / "report.json").unlink()
-    assert figures.main() == 1
-    assert "make demo" in capsys.readouterr().err
+def test_a_comparison_is_that_of_the_largest_circuit(tmp_path):
+    small = {"ours": {"seconds": 1, "cpu_seconds": 2}, "other": {"seconds": 4, "cpu_seconds": 4}}
+    large = {"ours": {"seconds": 6, "cpu_seconds": 9}, "other": {"seconds": 3, "cpu_seconds": 6}}
+    found = figures.comparison(written(tmp_path, "prover", {"settle_16": large, "settle_8": small}))
+    assert (found["prove_vs.other"], found["prove_cpu_vs.other"]) == (2, 1.5)
+    assert (found["prove_vs.other.settle_8"], found["prove_vs.other.settle_16"]) == (0.25, 2)
+
+
+def test_attacks_are_counted_by_name(tmp_path):
+    summary = {"ablations": {"total": 3, "forged": 3, "guarded": 3}, "ensures": {"total": 2, "covered": 2}}
+    assert figures.ablations(written(tmp_path, "ablation", summary)) == {
+        "ablations.total": 3, "ablations.forged": 3, "ablations.guarded": 3, "ensures.total": 2, "ensures.covered": 2,
+    }  # fmt: skip
+    assert figures.stateful(written(tmp_path, "stateful", {"steps": 10, "violations": 0}))["stateful.steps"] == 10
+    written(tmp_path / "fuzz", "zkey", {"cases": 5, "crashes": 1, "seconds": 2})
+    assert figures.fuzzing(tmp_path / "fuzz") == {"fuzz.zkey.cases": 5, "fuzz.zkey.crashes": 1}
+    checks = {"safety": {"states": 12, "errors": []}, "liveness": {"states": 30, "errors": ["cycle"]}}
+    assert figures.model(written(tmp_path, "model", checks)) == {"model.states": 12, "model.errors": 1}
+
+
+def test_what_is_missing_is_named_with_its_command_and_the_rest_stays(tmp_path):
+    there = Source(figures.stateful, written(tmp_path, "stateful", {"steps": 1, "violations": 0}), "unused")
+    slow = Source(figures.gas, tmp_path / "none.json", "scripts.bench.gas")
+    failing = Source(figures.model, tmp_path / "none.json", "compileall --no-such-option", quick=True)
+    nothing = Source(figures.fuzzing, tmp_path / "nothing", "pytest tests/fuzz")
+    found, missing = figures.figures((there, slow, failing, nothing))
+    assert found == {"stateful.steps": 1, "stateful.violations": 0}
+    assert [line.split("run ")[1] for line in missing] == [
+        "`python -m scripts.bench.gas`", "`python -m compileall --no-such-option`", "`python -m pytest tests/fuzz`",
+    ]  # fmt: skip
+
+
+def test_a_quick_command_is_run_where_its_file_is_missing(tmp_path):
+    file = tmp_path / "stateful.json"
+    command = f"json.tool {written(tmp_path, 'source', {'steps': 4, 'violations': 0})} {file}"
+    found, missing = figures.figures((Source(figures.stateful, file, command, quick=True),))
+    assert found == {"stateful.steps": 4, "stateful.violations": 0} and missing == []
+
+
+@pytest.mark.parametrize("source", figures.SOURCES, ids=lambda source: source.read.__name__)
+def test_every_source_says_what_it_gives_and_has_a_command_that_exists(source):
+    assert source.read.__doc__
+    module = source.command.split()[0]
+    assert module == "pytest" or (figures.ROOT / module.replace(".", "/")).with_suffix(".py").is_file()
