@@ -240,7 +240,7 @@ def test_p12_no_print_before_the_deferral(run, ledger, settled):
 
 def test_p8_an_institution_whose_credential_has_expired_still_leaves(run):
     who, token = run.world.institutions[EXPIRED], run.world.chain.deployment.tokens["USD"]
-    [own] = [own for own in who.wallet.notes() if own.note.amount]
-    who.wallet.withdraw(token.word, own.note.amount, who.account.address)
+    held = sum(own.note.amount for own in who.wallet.notes())
+    who.wallet.withdraw(token.word, held, who.account.address)
     balance = run.world.chain.token(token.word).functions.balanceOf(who.account.address)
-    assert run.world.chain.call(balance) == own.note.amount
+    assert run.world.chain.call(balance) == held > 0
