@@ -116,9 +116,7 @@ class Actors:
             raise Cannot("too few notes")
         part = self.rng.randrange(left + 1)
         owners = (holder.owner, (to or holder).owner)
-        outputs = [
-            self.vault.note(asset, n, o, self.word()) for n, o in zip((left - part, part), owners, strict=True)
-        ]
+        outputs = [self.vault.note(asset, n, o, self.word()) for n, o in zip((left - part, part), owners, strict=True)]
         spent = spent or self.spent_words(inputs, holder)
         t = spent | {"cm0": outputs[0].cm, "cm1": outputs[1].cm}
         t |= {"asset": asset if deposit or withdrawal or fee else ZERO, "deposit": deposit, "withdrawal": withdrawal}
@@ -129,9 +127,7 @@ class Actors:
 
     def deposit(self, trader: Holder, asset: str, amount: int) -> Call:
         inputs, wallet = [self.dummy(asset, trader), self.dummy(asset, trader)], self.wallets[trader.name]
-        return self.transact(
-            trader, asset, inputs, deposit=amount, account=wallet, sender=wallet, label="deposit"
-        )
+        return self.transact(trader, asset, inputs, deposit=amount, account=wallet, sender=wallet, label="deposit")
 
     def withdraw(self, holder: Holder, asset: str, amount: int, to: str, fee: int = 0, carrier: str = ZERO) -> Call:
         inputs = self.inputs(holder, asset, amount + fee)
@@ -315,7 +311,9 @@ class Actors:
         } | changes  # fmt: skip
 
     def propose(self, inner: Call) -> Call:
-        return Call("Governor", "propose", [self.model.at[inner.contract], inner], self.s.admin, f"propose {inner.label}")
+        return Call(
+            "Governor", "propose", [self.model.at[inner.contract], inner], self.s.admin, f"propose {inner.label}"
+        )
 
     # What there is to act on
 

@@ -66,6 +66,8 @@ def relayer(chain: Deployed, model: Model, account: str) -> None:
         r.bonded, r.unbonding, r.withdraw_from, r.reserved
     ))  # fmt: skip
     same(f"keys of {account}", chain.view("Relayers", "key_version", account), len(r.keys))
+    weight = chain.view("Relayers", "stake_at", account, model.s.block)
+    same(f"weight of {account}", weight, model.weight(account, model.s.block))
     held = chain.view("Stake", "balanceOf", account)
     same(f"tokens of {account}", held, model.balance(chain.at["Stake"], account))
 
@@ -114,7 +116,9 @@ def epoch(chain: Deployed, model: Model, market: int, number: int) -> None:
         expected["fixed"] = True
     for name, value in expected.items():
         same(f"{name} of epoch {market}/{number}", seen[name], value)
-    same(f"state of epoch {market}/{number}", chain.view("Market", "state", market, number), model.state(market, number))
+    same(
+        f"state of epoch {market}/{number}", chain.view("Market", "state", market, number), model.state(market, number)
+    )
 
 
 def order(chain: Deployed, model: Model, nullifier: int) -> None:

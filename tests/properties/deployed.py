@@ -25,7 +25,7 @@ from tests.properties.points import R
 SECRET = keccak(text="the tests' model")
 CIRCUITS = ("transact", "commit", "reclaim", "advance", "print", "key", "settle_8", "settle_16", "settle_64")
 SIZES = (8, 16, 64)
-DELAY, EPOCH_STAKE, BOUNTY, UNBONDING, LAG, KEY_MAX_AGE = 3, 1000, 100, 40, 5, 200
+DELAY, EPOCH_STAKE, BOUNTY, UNBONDING, LAG, KEY_MAX_AGE = 3, 1000, 100, 12, 5, 90
 # Unoptimised, a mutant compiles four times faster.
 PLAIN = Settings(evm_version="london", optimize=OptimizationLevel.NONE)
 MUTANTS = BUILD / "mutants"

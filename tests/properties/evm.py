@@ -50,7 +50,9 @@ class Evm:
 
     def __init__(self):
         # Room for mutants, which are not optimised; scripts/contracts.py keeps to EIP-170.
-        self._evm = pyrevm.EVM(env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID, limit_contract_code_size=2**20)), spec_id="London")
+        self._evm = pyrevm.EVM(
+            env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID, limit_contract_code_size=2**20)), spec_id="London"
+        )
         self.move_to(1, 1_700_000_000)
 
     def move_to(self, block: int, time: int) -> None:

@@ -181,7 +181,7 @@ def accept_admin(a: Actors) -> Call:
 
 MOVES = {
     deposit: 4, transfer: 4, withdraw: 4, commit: 40, reveal: 45, settle: 12, cancel: 2, reclaim: 12, fail: 6,
-    release: 5, print_: 6, advance: 10, push: 6, bond: 2, unbond: 0.6, withdraw_stake: 1.5, register_key: 2.5,
-    admit: 1, revoke: 0.5, admit_wallet: 1, drop_wallet: 0.4, successor: 0.8, donate: 0.5, pause: 0.2, propose: 0.8,
+    release: 5, print_: 6, advance: 6, push: 6, bond: 3, unbond: 2, withdraw_stake: 3, register_key: 2.5,
+    admit: 1, revoke: 1, admit_wallet: 1, drop_wallet: 0.4, successor: 0.8, donate: 0.5, pause: 0.2, propose: 0.8,
     unpause: 8, execute: 8, cancel_proposal: 0.2, accept_admin: 1,
 }  # fmt: skip

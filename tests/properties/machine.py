@@ -7,7 +7,7 @@ the model knows, and hold the same state afterwards. `Promises` adds what must b
 from dataclasses import dataclass
 from random import Random
 
-from tests.properties import hostile, honest
+from tests.properties import honest, hostile
 from tests.properties.actors import LEADERS, Actors, Cannot, account
 from tests.properties.compare import compare
 from tests.properties.deployed import Deployed, Mutation, slot_of
@@ -110,7 +110,9 @@ class Machine:
     def move(self, blocks: int) -> None:
         s = self.model.s
         s.block += blocks
-        s.time += sum(self.rng.randrange(1, 16) for _ in range(min(blocks, 50))) + (3000 if self.rng.random() < 0.003 else 0)
+        s.time += sum(self.rng.randrange(1, 16) for _ in range(min(blocks, 50))) + (
+            3000 if self.rng.random() < 0.003 else 0
+        )
         self.chain.evm.move_to(s.block, s.time)
 
     def pass_time(self) -> None:
@@ -191,13 +193,13 @@ class Machine:
 
     def choose(self) -> Call | None:
         """A call; None where the chosen move cannot be made."""
+        if self.orphaned and self.rng.random() < 0.3:
+            return self.orphaned.pop(self.rng.randrange(len(self.orphaned)))
         chance = self.rng.random()
+        if self.done and chance < 0.04:
+            return self.rng.choice(self.done)
+        menu = hostile.ATTACKS if chance < 0.38 else honest.MOVES
         try:
-            if self.orphaned and chance < 0.3:
-                return self.orphaned.pop(self.rng.randrange(len(self.orphaned)))
-            if self.done and chance < 0.34:
-                return self.rng.choice(self.done)
-            menu = hostile.ATTACKS if chance < 0.55 else honest.MOVES
             move = self.rng.choices(list(menu), list(menu.values()))[0]
             return move(self.actors)
         except (Cannot, Unprovable):

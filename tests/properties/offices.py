@@ -68,6 +68,7 @@ class Credentials(Rules):
         v.need(0 < new_root < R, "credentials: root out of range")
         if not v:
             s.former_root, s.former_until = (s.credential_root, s.block + GRACE) if additive else (0, 0)
+            s.former_roots.append(s.credential_root)
             s.credential_root = new_root
         return v
 
@@ -131,14 +132,15 @@ class Keys(Rules):
 class Relayers(Tokens):
     def turn(self, epoch: int, opens: int) -> list[str]:
         """Who may lead an epoch, by the stakes `LAG` blocks before its window: whose share holds it, then the next."""
-        weights = [self._weight(account, opens - LAG) for account in self.s.seats]
+        weights = [self.weight(account, opens - LAG) for account in self.s.seats]
         first = words.leader(epoch, weights)
         if first is None:
             return []
         order = [*range(first, len(weights)), *range(first)]
         return [self.s.seats[place] for place in order if weights[place]]
 
-    def _weight(self, account: str, block: int) -> int:
+    def weight(self, account: str, block: int) -> int:
+        """In the rotation, after a block."""
         return next((w for since, w in reversed(self.s.relayers[account].weights) if since <= block), 0)
 
     def key_version(self, relayer: Relayer, opens: int) -> int:

@@ -192,7 +192,9 @@ class Promises:
         self.need("P4", z["invalid_mask"] == d[24] == mask, "an order left out that opens its own commitment")
         self._best(z, d, [order for order in orders if order])
         auditor = self.record.leaders[key][1][1]
-        self.need("P7", tuple(d[11:13]) == self.record.auditors[auditor], "another auditor key than at the first commit")
+        self.need(
+            "P7", tuple(d[11:13]) == self.record.auditors[auditor], "another auditor key than at the first commit"
+        )
         self.need("P7", all(d[44 + 11 * k] == slot[10] for k, slot in enumerate(slots)), "an audit word not proven")
         self.record.paid.update(order.oc for order in orders if order)
 
@@ -203,7 +205,9 @@ class Promises:
         self.need("P5", reference == source[0], "another reference than the source's at the freeze")
         fair = (d[20], d[19], d[22]) == (t["fee_bps"], t["lot"], t["collar_bps"])
         self.need("P5", fair, "cleared under other terms")
-        lots = {side: sum(f.lots for o, f in zip(orders, cleared.fills, strict=True) if o.side == side) for side in (0, 1)}
+        lots = {
+            side: sum(f.lots for o, f in zip(orders, cleared.fills, strict=True) if o.side == side) for side in (0, 1)
+        }
         self.need("P5", lots[0] == lots[1] == volume, "fills do not sum to the volume")
         within = all(
             f.lots <= o.qty and (f.lots == 0 or (price <= o.price if o.side == 0 else price >= o.price))
@@ -228,8 +232,13 @@ class Promises:
                 held[order.asset] += order.lock
         for token in ("Base", "Quote", "Fee"):
             asset = self.chain.at[token]
-            total, balance = self.chain.view("Pool", "total", asset), self.chain.view(token, "balanceOf", self.chain.at["Pool"])
-            self.need("P6", held[asset] == total, f"notes and locks hold {held[asset]} of {token}, the pool counts {total}")
+            total, balance = (
+                self.chain.view("Pool", "total", asset),
+                self.chain.view(token, "balanceOf", self.chain.at["Pool"]),
+            )
+            self.need(
+                "P6", held[asset] == total, f"notes and locks hold {held[asset]} of {token}, the pool counts {total}"
+            )
             self.need("P6", balance >= total, f"the pool has {balance} of {token} for {total}")
 
     # P9, P10

@@ -116,6 +116,8 @@ class State:
     credential_root: int = EMPTY_CREDENTIALS
     former_root: int = 0
     former_until: int = 0
+    former_roots: list = field(default_factory=list)
+    """All that were ever current, for attackers."""
     wallets: set = field(default_factory=set)
     ever_wallets: set = field(default_factory=set)
     successors: dict = field(default_factory=dict)

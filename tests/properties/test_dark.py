@@ -14,7 +14,15 @@ from tests.properties.model import windows
 from tests.properties.rules import Call
 
 ORDERS, REVEALED = 6, 5
-TERMS = {"quota": 3, "capacity": 8, "tier": 2, "jurisdictions": 2**250 - 1, "bond_bps": 300, "fee_bps": 25, "deferral": 3}
+TERMS = {
+    "quota": 3,
+    "capacity": 8,
+    "tier": 2,
+    "jurisdictions": 2**250 - 1,
+    "bond_bps": 300,
+    "fee_bps": 25,
+    "deferral": 3,
+}
 
 
 class World(Machine):
@@ -58,6 +66,8 @@ class World(Machine):
         terms = a.market_terms(**TERMS, max_age=500) | {"start_block": a.s.block + 10, "commit_blocks": 20}
         self.must(a.propose(Call("Market", "open_market", [terms], self.chain.at["Governor"], "open market")))
         self.must(a.push())
+        for leader in a.leaders:
+            self.must(a.key(leader))
         self.move(3)
         self.must(Call("Governor", "execute", [len(a.s.proposals) - 1], a.s.admin, "execute"))
         self.market = len(a.s.markets) - 1

@@ -6,7 +6,7 @@ from tests.properties.conftest import STEPS
 from tests.properties.machine import Diverged, Machine
 from tests.properties.mutants import MUTANTS, QUICK
 
-WORLDS, EPISODE = 10, 1000
+WORLDS, EPISODE = 30, 1000
 
 
 def noticed(name: str) -> str | None:

@@ -239,7 +239,9 @@ class Vault:
         require(leaf.tier >= terms["tier"] and terms["jurisdictions"] >> leaf.jurisdiction & 1 == 1, "not admitted")
         return self.prove("commit", words.commit(c, terms, memo))
 
-    def reclaim(self, c: dict, terms: dict, forfeit: int, treasury: dict, memo: list, refund: Note, part: Note) -> Proof:
+    def reclaim(
+        self, c: dict, terms: dict, forfeit: int, treasury: dict, memo: list, refund: Note, part: Note
+    ) -> Proof:
         order = self.orders[c["oc"]]
         bond = order.lock * terms["bond_bps"] // 10_000 if forfeit else 0
         require((c["market"], c["epoch"]) == (order.market, order.epoch), "another epoch")
