@@ -26,7 +26,7 @@ def demo(
     except BadOrders as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    except (KeyboardInterrupt, Terminated):
+    except Terminated:
         typer.echo("interrupted; the network is stopped", err=True)
         raise typer.Exit(130) from None
 

@@ -68,7 +68,9 @@ def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, serve: 
     out.unlink(missing_ok=True)
     world = new_world(folder / "world", validators, say)
     world.report.orders.file, world.report.orders.rows = str(orders), len(rows)
-    signal.signal(signal.SIGTERM, _terminate)
+    # SIGINT too: a shell's background job inherits it ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _terminate)
     try:
         with started_network(folder / "network", world, validators, serve) as rpc:
             play(world, rpc, rows)
