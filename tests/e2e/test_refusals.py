@@ -201,7 +201,7 @@ def test_no_second_spelling_of_any_word_is_taken(world, built, withdrawal):
 def test_a_withdrawal_changed_in_flight_is_refused(world, withdrawal, name):
     other = {
         "account": world.traders["birch"].account.address,
-        "carrier": world.accounts["stranger"].address,
+        "carrier": world.traders["birch"].account.address,   # admitted, so only the proof stands in the way
         "withdrawal": words_of(withdrawal)["withdrawal"] + 1,
         "fee": words_of(withdrawal)["fee"] + 1,
         "asset": world.deployment.tokens["BTC"].address,
