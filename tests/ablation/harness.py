@@ -80,7 +80,10 @@ class Subject:
 
     def without(self, *cuts: Lines) -> Made:
         """The template with some lines replaced."""
-        return make(circuit(self.template, self.size, tuple(map(self._edit, cuts))))
+        return make(circuit(self.template, self.size, tuple(map(self.edit, cuts))))
+
+    def weakened(self, forgery: Forgery) -> Made:
+        return self.without(*forgery.cuts, *forgery.beside, *forgery.lies)
 
     def all_inputs(self, forgery: Forgery | None = None) -> Inputs:
         changed = self.inputs() | (forgery.inputs if forgery else {})
@@ -92,7 +95,7 @@ class Subject:
             d = [words.get(i, word) for i, word in enumerate(d)]
         return stated(d) | changed
 
-    def _edit(self, lines: Lines) -> Edit:
+    def edit(self, lines: Lines) -> Edit:
         return Edit(*lines) if len(lines) == 3 else Edit(self.template, *lines)
 
 
@@ -116,7 +119,7 @@ def check(subject: Subject, forgery: Forgery) -> None:
     for lie in forgery.lies:
         assert lie[-2].split("<--")[0] == lie[-1].split("<--")[0] and "<--" in lie[-2], "a lie is about a hint"
     inputs = subject.all_inputs(forgery)
-    weak = subject.without(*forgery.cuts, *forgery.beside, *forgery.lies)
+    weak = subject.weakened(forgery)
     _is_weaker(weak, subject)
     words = weak.witness(inputs)
     assert not weak.r1cs.violated(words)

@@ -16,11 +16,17 @@ from offchain.field import R
 from tests.ablation.rules import Linear, Range, decode, divide, linear, meet, mirrored, reduced, weights
 from tests.offchain.r1cs import R1CS
 
-GUESSES = 64
+BRANCHES = 64
 """How many times a search may branch before it gives up."""
 
-TRIED = 40
-"""Open wires that a guess chooses from."""
+TRIED = 60
+"""Open wires from which a root is chosen."""
+
+LIKELY = 6
+"""Those of them that are followed to see what each gives."""
+
+ROOTS = 150
+"""How many roots a search looks for."""
 
 Choice = dict[int, int]
 
@@ -71,23 +77,19 @@ class Solver:
     def another(self, known: Choice, witness: list[int]) -> list[int] | None:
         """Another witness with the same known wires; None if there is none, wires that may have
         any value (`free`) aside. Undecided where the rules cannot tell."""
-        pending, guessed = [self.derive(known)], False
-        for _ in range(GUESSES):
+        pending = [self.derive(known)]
+        for _ in range(BRANCHES):
             if not pending:
-                break
+                return None
             state = pending.pop()
-            if not self.open(state):
-                words = [old if new is None else new for old, new in zip(witness, state.values)]
-                if words != witness:
-                    return words
-                continue
-            branches = self._branches(state)
-            if branches is None:
-                guessed, branches = True, self._guesses(state, witness)
-            pending += branches
-        if pending or guessed:
-            raise Undecided("some wires are open, but no other value of theirs was found to fit")
-        return None
+            if self.open(state):
+                branches = self._branches(state)
+                if branches is None:
+                    return self._changed(state, witness)
+                pending += branches
+            elif (words := _filled(state, witness)) != witness:
+                return words
+        raise Undecided(f"more than {BRANCHES} branches")
 
     def open(self, state: State) -> list[int]:
         """The unknown wires of constraints that are not satisfied yet."""
@@ -213,15 +215,45 @@ class Solver:
             return []
         return [{wire: -known * pow(factor, -1, R) % R} for known, terms in (a, b) for wire, factor in terms.items()]
 
-    def _guesses(self, state: State, witness: list[int]) -> list[State]:
-        """The states in which one open wire differs from the witness; the one that settles most last."""
-        made = []
-        for wire in self.open(state)[:TRIED]:
-            values = [1 - witness[wire]] if wire in self.bits else [witness[wire] + 1, witness[wire] - 1]
-            for value in values:
-                if branch := self._after(state, {wire: value % R}):
-                    made.append((branch.values.count(None), -len(made), branch))
-        return [branch for *_, branch in sorted(made, reverse=True)]
+    def _changed(self, state: State, witness: list[int]) -> list[int]:
+        """A witness in which one wire that nothing derives differs, the others of that kind being as
+        they were, and what depends on them is derived again."""
+        roots, values = self._roots(state, witness)
+        if values != witness:
+            return values
+        for root in roots:
+            for value in [1 - witness[root]] if root in self.bits else [witness[root] + 1, witness[root] - 1]:
+                branch = self._after(state, {root: value % R})
+                for other in roots:
+                    if branch and branch.values[other] is None:
+                        branch = self._after(branch, {other: witness[other]})
+                if branch and not self.open(branch):
+                    return _filled(branch, witness)
+        raise Undecided("some wires are open, but no other value of theirs was found to fit")
+
+    def _roots(self, state: State, witness: list[int]) -> tuple[list[int], list[int]]:
+        """Wires whose values, with the state's, give all others; and the witness with the old ones."""
+        roots: list[int] = []
+        while unknown := self.open(state):
+            while unknown and len(roots) < ROOTS:
+                likely = sorted(unknown[:TRIED], key=lambda wire: self._gain(state, wire, witness[wire]))[-LIKELY:]
+                made = [(after, wire) for wire in likely if (after := self._after(state, {wire: witness[wire]}))]
+                if not made:
+                    raise Undecided("the open wires are not as they were")
+                state, best = min(made, key=lambda one: (one[0].values.count(None), one[1]))
+                roots.append(best)
+                unknown = [wire for wire in unknown if state.values[wire] is None]
+            if unknown:
+                raise Undecided(f"more than {ROOTS} wires are open")
+        return roots, _filled(state, witness)
+
+    def _gain(self, state: State, wire: int, value: int) -> tuple[int, int]:
+        """How many wires follow at once from a wire's value; of equals, the first wire is best."""
+        state.values[wire] = value
+        equations = (linear(self.constraints[i], state.values) for i in self.places[wire])
+        gain = sum(equation is not None and len(equation.terms) == 1 for equation in equations)
+        state.values[wire] = None
+        return gain, -wire
 
     def _after(self, state: State, way: Choice) -> State | None:
         """The state once the wires have these values too; None where they cannot."""
@@ -265,3 +297,8 @@ class Solver:
 
     def _unknown(self, state: State, i: int) -> set[int]:
         return {wire for side in self.wires[i] for wire in side if state.values[wire] is None}
+
+
+def _filled(state: State, witness: list[int]) -> list[int]:
+    """The state's words, and the witness's where it has none."""
+    return [old if new is None else new for old, new in zip(witness, state.values)]

@@ -158,7 +158,6 @@ _BUY = _honest("commit")["terms"]
 _SIDE_2, _SIDE_2_WORDS = _two_sided()
 _RECLAIM = _honest("reclaim")
 _STATEMENT = ("Statement", "digest === sponge;", "")
-_EVALUATION = ("Statement", "evaluation === partial[n - 1];", "")
 
 SUBJECTS = (
     Subject(
@@ -202,7 +201,6 @@ SUBJECTS = (
             cut("E7", "leaves are appended for nothing", ("NonZero()(total);", ""),
                 **made("transact", in_amount=[0, 0], out_amount=[0, 0], withdrawal=0, fee=0)),
             cut("E8", "the contract saw other words", _STATEMENT, digest=5),
-            cut("E8", "the contract evaluated other words", _EVALUATION, evaluation=5),
         ),
         _transact,
     ),
@@ -269,7 +267,6 @@ SUBJECTS = (
                 ("signal quota_nullifier <== Hash(TAG_QUOTA(), 4)([sk, market, epoch, quota_index]);",
                  "signal quota_nullifier <-- 77;"), words={7: 77}),
             cut("E16", "the contract saw other words", _STATEMENT, digest=5),
-            cut("E16", "the contract evaluated other words", _EVALUATION, evaluation=5),
         ),
         _commit,
     ),
@@ -317,7 +314,6 @@ SUBJECTS = (
             cut("E6", "the ephemeral has a second scalar", ("ScalarBits", "AtMost(251)(in, SUBGROUP_ORDER() - 1);", ""),
                 ephemeral=12345 + L, words=lambda i: dict(enumerate(_reclaim(i | {"ephemeral": 12345})))),
             cut("E7", "the contract saw other words", _STATEMENT, digest=5),
-            cut("E7", "the contract evaluated other words", _EVALUATION, evaluation=5),
         ),
         _reclaim,
     ),
