@@ -10,6 +10,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+
+POSTGRES = Path("/usr/lib/postgresql")
 
 
 class SetupError(Exception):
@@ -39,6 +43,13 @@ def _compiler() -> bool:
     command = ["cc", "-x", "c", "-o", "/dev/null", "-"]
     source = b"#include <stdlib.h>\nint main(void) { return 0; }\n"
     return bool(shutil.which("cc")) and subprocess.run(command, input=source, capture_output=True).returncode == 0
+
+
+def postgres_programs() -> Path | None:
+    """The folder of the newest PostgreSQL's programs, which Debian leaves out of PATH; None without one."""
+    found = {_version([str(path), "--version"]): path.parent for path in POSTGRES.glob("*/bin/postgres")}
+    newest = max(filter(None, found), default=(0,))
+    return found[newest] if newest >= (15,) else None
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,27 @@ TOOLS = (
         ("spin",),
         (6, 5),
         "apt-get install spin",
+    ),
+    Tool(
+        "Redis 6 or newer, for distributed proving",
+        lambda: _at_least(["redis-server", "--version"], (6,)),
+        ("redis-server",),
+        (6,),
+        "apt-get install redis-server",
+    ),
+    Tool(
+        "PostgreSQL 15 or newer, for services that keep their state in it",
+        lambda: postgres_programs() is not None,
+        ("postgresql",),
+        (15,),
+        "apt-get install postgresql",
+    ),
+    Tool(
+        "Chromium 120 or newer, for the tests of the web pages",
+        lambda: _at_least(["chromium", "--version"], (120,)),
+        ("chromium",),
+        (120,),
+        "apt-get install chromium",
     ),
 )
 

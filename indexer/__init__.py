@@ -1,0 +1,1 @@
+"""From chain to answers: SQL, the audit view, the explorer."""
