@@ -2,8 +2,8 @@
 
     python -m scripts.bench.underconstraint [circuit or template, as in pytest -k]
 
-All of settle_8 instead of a settlement of two, every pair of inputs of every circuit, every planted
-freedom: an hour or more, where `make test` takes a minute.
+Every input signal of settle_8, every pair of inputs of each circuit, every planted freedom: an hour
+or more, where `make test` takes a minute or two.
 """
 
 import os

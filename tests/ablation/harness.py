@@ -3,7 +3,7 @@ forged witness satisfy the weakened circuit and no real one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import pytest
 
@@ -65,13 +65,13 @@ class Subject:
     forgeries: tuple[Forgery, ...]
     words: Callable[[Inputs], list[int]] | None = None
 
-    @cached_property
+    @property
     def made(self) -> Made:
-        return make(circuit(self.template, self.size))
+        return _real(self.template, self.size)[0]
 
-    @cached_property
+    @property
     def solver(self) -> Solver:
-        return Solver(self.made.r1cs)
+        return _real(self.template, self.size)[1]
 
     @cached_property
     def honest(self) -> list[int]:
@@ -97,6 +97,13 @@ class Subject:
 
     def edit(self, lines: Lines) -> Edit:
         return Edit(*lines) if len(lines) == 3 else Edit(self.template, *lines)
+
+
+@lru_cache(maxsize=2)
+def _real(template: str, size: str) -> tuple[Made, Solver]:
+    """The circuit as it is. Few are kept: the largest take hundreds of megabytes."""
+    made = make(circuit(template, size))
+    return made, Solver(made.r1cs)
 
 
 def stated(d: list[int]) -> Inputs:

@@ -12,13 +12,14 @@ import re
 
 import pytest
 
-from offchain.circuits import load, witness
+from offchain.babyjubjub import ecdh, mul_base
+from offchain.circuits import witness
 from offchain.field import R
 from offchain.paths import CIRCUITS
 from offchain.witness import Inputs, WitnessError
 from scripts.circuits import build
 from tests.ablation.harness import stated
-from tests.ablation.made import make
+from tests.ablation.made import Signals, make
 from tests.ablation.solver import Solver, Undecided
 from tests.ablation.sources import circuit
 from tests.ablation.test_ablation import FORGERIES, named
@@ -27,7 +28,7 @@ from tests.circuits.batch import BUY, SELL, Batch
 from tests.circuits.guard import stated as statement_of
 
 FULL = bool(os.environ.get("UNDERCONSTRAINT_FULL"))
-"""All of settle_8 instead of a settlement of two, and every pair of inputs."""
+"""Every planted freedom, all input signals of settle_8, and every pair of inputs."""
 
 INVERSE = r"(IsZero_\d+(\[\d+\])?|isz)\.inv$"
 """The one wire that may be free: circomlib's inverse of a number that is 0, which nothing reads."""
@@ -35,7 +36,10 @@ INVERSE = r"(IsZero_\d+(\[\d+\])?|isz)\.inv$"
 PAIRS = 40
 """Pairs of private inputs that are changed together, of each circuit, if not all."""
 
-SETTLE = "settle_8" if FULL else "settle_2"
+NAMES = [*world.CIRCUITS, "settle_8"]
+PRIVATE = ("rsk", "present", "lo", "hi", "offset")
+"""The inputs of a settlement that are no words of its statement."""
+
 SLOW = {"FixedMul", "SharedPoint", "LadderPoint", "LeaderSecrets", "OpenReveal", "Sponge"}
 PLANTED = {
     (subject.template, forgery.guarantee if not FULL else forgery.claim): (subject, forgery)
@@ -69,8 +73,6 @@ search reports that wires are open, and tries no second witness that fits."""
 
 def component(name: str) -> tuple[str, str]:
     """The template and the size of a circuit."""
-    if name.startswith("settle"):
-        return "Settle", f"({name.partition('_')[2]})"
     text = (CIRCUITS / "main" / f"{name}.circom").read_text()
     return re.search(r"component main .*= (\w+)(\(.*\));", text).groups()
 
@@ -78,17 +80,14 @@ def component(name: str) -> tuple[str, str]:
 def honest(name: str) -> tuple[list[int], Inputs]:
     if not name.startswith("settle"):
         return world.honest(name).assemble()
-    size = int(name.partition("_")[2])
-    batch = Batch(51).add(BUY, 1000, 100).add(SELL, 700, 100)
-    if size > 2:
-        batch.add_random_words().add_twisted(SELL, 500, 100, 8).add(BUY, 3, 90)
-    return batch.settle(size).assemble()
+    batch = Batch(51).add(BUY, 1000, 100).add(SELL, 700, 100).add_random_words()
+    return batch.add_twisted(SELL, 500, 100, 8).add(BUY, 3, 90).settle(8).assemble()
 
 
 # --- Given the inputs, one witness ---
 
 
-@pytest.mark.parametrize("name", [*world.CIRCUITS, SETTLE])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_wire_follows_from_the_inputs(name):
     made = make(circuit(*component(name)))
     d, inputs = honest(name)
@@ -102,6 +101,28 @@ def test_every_wire_follows_from_the_inputs(name):
     for wire in solver.free(solver.derive(known)):
         assert re.search(INVERSE, made.names[wire]), f"{made.names[wire]} is free"
     print(f"{name}: {len(words)} wires of {len(made.r1cs.constraints)} constraints have one value")
+
+
+def test_a_scalar_with_two_recodings_has_one_shared_point():
+    """The other freedom: LadderSigns leaves the leader two ways to write some scalars, of one point."""
+    text = """pragma circom 2.2.0;
+include "lib/settle_ladder.circom";
+template Ladder() {
+    signal input scalar;
+    signal input point[2];
+    signal output out[2];
+    signal signs[251] <== LadderSigns()(scalar);
+    signal vanishes;
+    (out, vanishes) <== LadderPoint()(signs, point);
+}
+component main = Ladder();
+"""
+    made = make(text)
+    words = made.witness({"scalar": 2**250 + 4, "point": list(mul_base(9))})
+    other = Solver(made.r1cs).another({wire: words[wire] for wire in made.r1cs.inputs}, words)
+    assert not made.r1cs.violated(other)
+    one, two = Signals(made.names, words), Signals(made.names, other)
+    assert one.signs != two.signs and one.out == two.out == list(ecdh(2**250 + 4, mul_base(9)))
 
 
 # --- Other inputs ---
@@ -130,12 +151,13 @@ def passes(name: str, d: list[int], inputs: Inputs) -> bool:
         return False
 
 
-@pytest.mark.parametrize("name", [*world.CIRCUITS, *(["settle_8"] if FULL else [])])
+@pytest.mark.parametrize("name", NAMES)
 def test_no_other_inputs_have_the_same_statement(name):
     build([name])
     d, inputs = honest(name)
     assert passes(name, d, inputs)
-    places = [(signal, at) for signal, value in inputs.items() for at in range(len(flat(value)))]
+    chosen = PRIVATE if name == "settle_8" and not FULL else inputs
+    places = [(signal, at) for signal in chosen for at in range(len(flat(inputs[signal])))]
     for signal, at in places:
         for by in (1, R - 1):
             assert not passes(name, d, inputs | {signal: changed(inputs[signal], at, by)}), f"{signal} {at} is free"
