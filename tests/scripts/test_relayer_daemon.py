@@ -8,7 +8,7 @@ from offchain.ledger import Diverged
 from offchain.prover import ProverError
 from relayer.leader import ChainMoved
 from relayer.settlement import SettlementError
-from scripts.cli import relayer
+from scripts.cli.relayer import run as relayer
 from scripts.cli.common import CommandError
 
 SECRET = "hunter2"
