@@ -1,0 +1,106 @@
+"""The indexer's database: opened at the schema of this version or not at all, written out canonically.
+
+SQLite by default, Postgres by URL; both give the same rows.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from indexer.models import CHAIN_TABLES
+from offchain.paths import BUILD
+
+DEFAULT_URL = f"sqlite:///{BUILD / 'indexer.sqlite'}"
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 30
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+def open(url: str = DEFAULT_URL) -> Engine:
+    """The database, brought to this version's schema: `sqlite:///file` or `postgresql+psycopg://…`.
+
+    DatabaseError if it cannot be reached, or is of a version that this one does not know.
+    """
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, ImportError) as error:
+        raise DatabaseError(f"no database by that URL: {error}; use sqlite:///FILE or postgresql+psycopg://…") from None
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise DatabaseError(f"{engine.dialect.name} is not supported: use SQLite or Postgres")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite)
+    try:
+        with engine.begin() as connection:
+            _migrate(connection)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise DatabaseError(f"the database does not answer: {str(error).splitlines()[0]}") from None
+    return engine
+
+
+def _sqlite(connection: Any, record: Any) -> None:
+    """Readers beside the one writer, and durable transactions without a sync of the disk for each row."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_SECONDS * 1000}", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in known:
+            raise DatabaseError(
+                f"the database has schema {revision}, of a later version: update the indexer, or give it another database"
+            )
+    command.upgrade(config, "head")
+
+
+def insert(connection: Connection, rows: dict[Table, list[dict]]) -> None:
+    """Add rows by table, in one statement each."""
+    for table, values in rows.items():
+        if values:
+            connection.execute(table.insert(), values)
+
+
+def forget(connection: Connection, block: int) -> int:
+    """Delete what came after `block`; how many rows of events went."""
+    gone = {table.name: connection.execute(delete(table).where(table.c.block > block)).rowcount for table in CHAIN_TABLES}
+    return gone["events"]
+
+
+def dump(connection: Connection, tables: Iterable[Table] = CHAIN_TABLES) -> Iterable[str]:
+    """Every row as a line of JSON, ordered by table and key: equal for equal tables in any database."""
+    for table in tables:
+        for row in connection.execution_options(yield_per=1_000).execute(select(table).order_by(*table.primary_key)):
+            yield json.dumps([table.name, *map(_plain, row)])
+
+
+def digest(connection: Connection, tables: Iterable[Table] = CHAIN_TABLES) -> str:
+    """sha256 of the dump, hexadecimal."""
+    found = hashlib.sha256()
+    for line in dump(connection, tables):
+        found.update(line.encode() + b"\n")
+    return found.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, tuple):
+        return list(map(str, value))
+    return bytes(value).hex() if isinstance(value, (bytes, memoryview)) else value
