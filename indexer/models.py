@@ -139,7 +139,7 @@ class Block(SQLModel, table=True):
 
 class Transaction(SQLModel, table=True):
     """A transaction in which one of our contracts said something. `target` None for a creation;
-    `function` is the contract's and the function's name where the calldata is that of a call to ours."""
+    `contract` and `method` (the function's name) where it calls one of ours. `gas_price` in wei."""
 
     __tablename__ = "transactions"
     hash: str = _text(primary_key=True)
@@ -147,7 +147,12 @@ class Transaction(SQLModel, table=True):
     place: int = _int()
     sender: str = _text(index=True)
     target: str | None = _text(nullable=True)
-    function: str | None = _text(nullable=True)
+    contract: str | None = _text(nullable=True)
+    method: str | None = _text(nullable=True)
+    nonce: int = _int()
+    gas_price: int = _word()
+    gas_used: int = _int()
+    input: bytes = Field(sa_type=LargeBinary)
 
 
 class Event(_Log, table=True):
@@ -368,13 +373,16 @@ class Print(_OfEpoch, table=True):
 
 
 class Proof(_Log, table=True):
-    """The proof behind an event: its eight words (EIP-197) and three public inputs, of a statement that
-    was laid out from the chain's own facts. Words and inputs are empty where it is hidden."""
+    """The proof behind an event: its eight words (EIP-197), the statement `d` that was laid out from the
+    chain's own facts (protocol §7), and the three public inputs. All are empty where it is hidden."""
 
     __tablename__ = "proofs"
     circuit: str = _text(index=True)
-    tx: str = _text()
+    tx: str = _text(index=True)
+    market: int | None = _int(nullable=True)
+    epoch: int | None = _word(nullable=True)
     words: tuple[int, ...] = _words()
+    statement: tuple[int, ...] = _words()
     publics: tuple[int, ...] = _words()
     status: str = _text(index=True)
 
