@@ -123,21 +123,28 @@ def check_honest(subject: Subject) -> None:
 def check(subject: Subject, forgery: Forgery) -> None:
     """The forgery passes where its constraint is missing, breaks the guarantee, and the real circuit
     has no witness for it."""
+    guard(subject, forgery, forge(subject, forgery))
+
+
+def forge(subject: Subject, forgery: Forgery) -> dict[str, int]:
+    """The signals, by name, of a witness that only the weakened circuit accepts as having the guarantee."""
     for lie in forgery.lies:
         assert lie[-2].split("<--")[0] == lie[-1].split("<--")[0] and "<--" in lie[-2], "a lie is about a hint"
-    inputs = subject.all_inputs(forgery)
     weak = subject.weakened(forgery)
     _is_weaker(weak, subject)
-    words = weak.witness(inputs)
+    words = weak.witness(subject.all_inputs(forgery))
     assert not weak.r1cs.violated(words)
     assert not subject.holds[forgery.guarantee](Signals(weak.names, words)), "the forgery breaks nothing"
+    return dict(zip(weak.names[1:], words[1:]))
 
-    forged = dict(zip(weak.names[1:], words[1:]))
+
+def guard(subject: Subject, forgery: Forgery, forged: dict[str, int]) -> None:
+    """The real circuit has no witness with the forged signals, nor one of these inputs without the guarantee."""
     _has_no_place_in(subject.made, forged, subject.solver)
     if forgery.beside:
         still = subject.without(*forgery.beside)
         _has_no_place_in(still, forged, Solver(still.r1cs))
-    _is_refused_or_right(subject, forgery.guarantee, inputs)
+    _is_refused_or_right(subject, forgery.guarantee, subject.all_inputs(forgery))
 
 
 def _is_refused_or_right(subject: Subject, guarantee: str, inputs: Inputs) -> None:

@@ -18,6 +18,7 @@ from vyper.compiler.input_bundle import FilesystemInputBundle
 from vyper.compiler.settings import OptimizationLevel, Settings
 
 from offchain.paths import BUILD
+from offchain.wasm import replace_file
 from scripts import contracts
 from tests.properties.evm import CHAIN_ID, Evm, Interface, words_of
 from tests.properties.points import R
@@ -47,8 +48,7 @@ class Mutation:
             digest.update(path.read_bytes())
         kept = MUTANTS / f"{digest.hexdigest()}.hex"
         if not kept.is_file():
-            MUTANTS.mkdir(parents=True, exist_ok=True)
-            kept.write_text(self._compile())
+            replace_file(kept, self._compile().encode())
         return kept.read_text()
 
     def _compile(self) -> str:
