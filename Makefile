@@ -15,14 +15,16 @@ demo: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.demo $${ORDERS:+--orders "$$ORDERS"} $${SERVE:+--serve}
 
 # ape's plugin shows every local variable, keys too, of a failing test: only tests/ape has it.
-# TESTS narrows it: make test TESTS="tests/network -k crash"
+# TESTS narrows it: make test TESTS="tests/network -k crash". WORKERS=0 keeps to one process.
+WORKERS ?= 2
+PYTEST := PATH="$(VENV):$$PATH" HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis python -m pytest -p no:ape_test
 test: setup
-	@PATH="$(VENV):$$PATH" HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis python -m pytest -p no:ape_test $(TESTS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile $(TESTS)
 
 # The property tests a million steps long, and every planted fault; taken up again where it was stopped.
 STEPS ?= 1000000
 soak: setup
-	@PATH="$(VENV):$$PATH" python -m pytest -p no:ape_test --timeout 0 tests/properties --steps $(STEPS)
+	@$(PYTEST) --timeout 0 tests/properties --steps $(STEPS)
 
 figures: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.figures

@@ -15,6 +15,8 @@ from vyper.compiler import compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
 from vyper.compiler.settings import OptimizationLevel, Settings
 
+from offchain.wasm import replace_file
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "contracts"
 OUTPUT = ROOT / "build" / "contracts"
@@ -49,9 +51,7 @@ def build(report=lambda line: None) -> None:
             continue
         started = time.monotonic()
         artifact = _compile(path) | {"source_hash": source_hash}
-        partial = target.with_suffix(".partial")
-        partial.write_text(json.dumps(artifact, indent=1) + "\n")
-        partial.replace(target)
+        replace_file(target, (json.dumps(artifact, indent=1) + "\n").encode())
         seconds = time.monotonic() - started
         report(f"contracts: {path.stem} {artifact['runtime_size']} bytes, {seconds:.1f} s")
 

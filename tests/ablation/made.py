@@ -72,9 +72,8 @@ def make(text: str) -> Made:
     folder = FOLDER / hashlib.sha256(_compiler() + text.encode()).hexdigest()[:24]
     done = folder / "done"
     if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         source = folder / "circuit.circom"
-        source.write_text(text)
+        replace_file(source, text.encode())
         circom.compile(source, folder, level=0)
         replace_file(done, b"")
     return Made(folder)

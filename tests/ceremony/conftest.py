@@ -12,6 +12,7 @@ import pytest
 from offchain import circom, circuits, prover, snarkjs
 from offchain.ceremony import Ceremony
 from offchain.paths import BUILD, ROOT
+from offchain.wasm import replace_file
 
 TINY = "tiny"
 SOURCE = """
@@ -34,7 +35,7 @@ def _made(name: str, *args: str | Path, stdin: str = "") -> Path:
     path = KEPT / name
     if not path.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{name}.partial")
+        partial = path.with_name(f".{name}.{os.getpid()}.partial")
         code, text = snarkjs.run(*args, partial, stdin=stdin)
         assert code == 0 and "ERROR" not in text, text
         os.replace(partial, path)
@@ -57,8 +58,7 @@ def powers(power: int) -> Path:
 def tiny(tmp_path_factory) -> Path:
     """A folder with the files of a built circuit."""
     source = KEPT / f"{TINY}.circom"
-    KEPT.mkdir(parents=True, exist_ok=True)
-    source.write_text(SOURCE)
+    replace_file(source, SOURCE.encode())
     folder = tmp_path_factory.mktemp("built")
     circom.compile(source, folder)
     prover.setup(*(folder / f"{TINY}.{end}" for end in ("r1cs", "zkey", "vkey.json")))

@@ -5,6 +5,7 @@ from pathlib import Path
 from offchain import circom
 from offchain.circom import Compiled
 from offchain.paths import BUILD
+from offchain.wasm import replace_file
 from offchain.witness import Inputs, WitnessCalculator
 
 FOLDER = BUILD / "tests" / "circom"
@@ -12,9 +13,8 @@ FOLDER = BUILD / "tests" / "circom"
 
 def compile_text(name: str, text: str, level: int = 1) -> Compiled:
     """Compile a circuit given as text; it may include "lib/….circom"."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     source = FOLDER / f"{name}.circom"
-    source.write_text("pragma circom 2.2.0;\n" + text)
+    replace_file(source, f"pragma circom 2.2.0;\n{text}".encode())
     return circom.compile(source, FOLDER / name, level)
 
 

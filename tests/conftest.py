@@ -1,0 +1,37 @@
+"""Tests side by side: `make test` gives each worker whole files, the longest first."""
+
+from xdist.scheduler import LoadFileScheduling
+
+TOGETHER = {
+    # One demonstration of minutes, which all of these read.
+    "demonstration": ("e2e/test_cli.py", "e2e/test_demo.py", "e2e/test_disclosure.py", "e2e/test_recipes.py"),
+    # What one compiled, the other reads.
+    "ablation": ("ablation/test_ablation.py", "ablation/test_underconstraint.py"),
+}
+"""Files that one worker runs."""
+GROUP = {f"tests/{file}": group for group, files in TOGETHER.items() for file in files}
+
+LONGEST = ("ablation", "demonstration")
+"""Groups, or files, that are begun first, so that none is left alone at the end."""
+
+
+def group(nodeid: str) -> str:
+    """The group of a test, or its file."""
+    file = nodeid.partition("::")[0]
+    return GROUP.get(file, file)
+
+
+class ByGroup(LoadFileScheduling):
+    """Groups in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByGroup(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(group(item.nodeid), len(places)))
