@@ -29,7 +29,8 @@ from offchain.streams import (
     treasury_stream,
     valid_opening,
 )
-from relayer.clearing import Clearing, clear, split
+from relayer.clearing import Clearing, split
+from relayer.engine import clear
 
 SLOT_WORDS = 11
 

@@ -68,6 +68,20 @@ def comparison(file: Path) -> Figures:
     return found
 
 
+def clearing(file: Path) -> Figures:
+    """clearing.orders_per_s and clearing.vs_python at the largest batch, and every batch's and method's speed"""
+    found: Figures = {}
+    for row in json.loads(file.read_text()):
+        name, seconds = f"{row['batch']}.{row['orders']}", row["seconds"]
+        speeds = {method: round(row["orders"] / taken) for method, taken in seconds.items()}
+        found |= {f"clearing.orders_per_s.{name}.{method}": speed for method, speed in speeds.items()}
+        found[f"clearing.seconds.{name}"] = round(seconds["engine"], 6)
+        if row["batch"] == "book":
+            found["clearing.orders_per_s"] = speeds["engine"]
+            found["clearing.vs_python"] = round(seconds["python"] / seconds["engine"], 3)
+    return found
+
+
 def ablations(file: Path) -> Figures:
     """ablations.<total|forged|guarded>, ensures.<total|covered>"""
     read = json.loads(file.read_text())
@@ -118,6 +132,7 @@ SOURCES = (
     Source(gas, BUILD / "bench" / "gas.json", "scripts.bench.gas"),
     Source(proofs, BUILD / "bench" / "circuits.json", "scripts.bench.circuits", quick=True),
     Source(comparison, BUILD / "bench" / "prover.json", "scripts.bench.prover run"),
+    Source(clearing, BUILD / "bench" / "clearing.json", "scripts.bench.clearing", quick=True),
     Source(ablations, BUILD / "ablation" / "summary.json", f"{TESTS} tests/ablation"),
     Source(stateful, BUILD / "properties" / "summary.json", f"{TESTS} tests/properties"),
     Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover"),
