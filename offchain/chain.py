@@ -35,6 +35,8 @@ one the work of being first (opening an epoch 157k, asking its source 150k). Wha
 LOG_SPAN = 2_000
 """Blocks asked for in one request of logs."""
 
+RECEIPTS_AT_ONCE = 100
+
 Sendable = ContractFunction | ContractConstructor
 
 
@@ -72,6 +74,16 @@ class Pending:
     sent: float = field(compare=False)
 
 
+@dataclass(frozen=True)
+class Inclusion:
+    """Where a transaction stands on the present branch, and whether it succeeded."""
+
+    block: int
+    block_hash: str
+    gas: int
+    ok: bool
+
+
 class _Node(HTTPProvider):
     """The node, whose silence is a ChainError."""
 
@@ -81,6 +93,16 @@ class _Node(HTTPProvider):
         except RequestException as error:
             problem = type(error).__name__
             raise ChainError(f"no chain answers at {self.endpoint_uri} ({problem}): is the node running?") from None
+
+    def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        try:
+            answer = super().make_batch_request(batch_requests)
+        except (RequestException, ValueError) as error:
+            problem = type(error).__name__
+            raise ChainError(f"no chain answers at {self.endpoint_uri} ({problem}): is the node running?") from None
+        if not isinstance(answer, list) or len(answer) != len(batch_requests):
+            raise ChainError(f"the node at {self.endpoint_uri} refused a batch of {len(batch_requests)} requests")
+        return answer
 
 
 class _Lane:
@@ -208,13 +230,57 @@ class Chain:
         """
         name = name or getattr(call, "fn_name", "deploy")
         params = {"from": account.address, "value": value}
-        if gas is None:
-            gas = _refusable(name, lambda: call.estimate_gas(params)) * 5 // 4 + GAS_MARGIN
-        if gas > GAS_CAP:
-            raise ChainError(f"{name} needs {gas} gas, more than the cap of {GAS_CAP}")
-        params |= self._fees() | {"gas": gas, "chainId": self.chain_id}
+        gas = self.allowance(call, params, name, gas)
+        params |= self.fees() | {"gas": gas, "chainId": self.chain_id}
         sent = time.monotonic()
         return Pending(name, self._send_on_lane(account, call, params, name), account.address, sent)
+
+    def allowance(
+        self, call: Sendable, params: dict, name: str, gas: int | None = None, block: int | None = None
+    ) -> int:
+        """Gas to send a call with: what is given, else estimated on the state after `block` or the head.
+
+        Reverted if the call is refused there; ChainError above the cap.
+        """
+        if gas is None:
+            gas = _refusable(name, lambda: call.estimate_gas(params, block_identifier=block)) * 5 // 4 + GAS_MARGIN
+        if gas > GAS_CAP:
+            raise ChainError(f"{name} needs {gas} gas, more than the cap of {GAS_CAP}")
+        return gas
+
+    def refusal(self, sender: str, tx: dict, block: int) -> str | None:
+        """Why a transaction (`to`, `data`, `value`, `gas`) would fail after `block`; None if it would not."""
+        try:
+            _refusable("call", lambda: self.web3.eth.call(tx | {"from": sender}, block))
+        except Reverted as error:
+            return error.reason
+        except ChainError:
+            pass    # the node cannot say
+        return None
+
+    def nonce(self, address: str, block: int | str) -> int:
+        """How many transactions of an account the chain up to `block` holds; with "pending", and the node's pool."""
+        return self.web3.eth.get_transaction_count(address, block)
+
+    def broadcast(self, raw: bytes) -> None:
+        """Give the node a signed transaction; ChainError with its words if it does not take it."""
+        try:
+            self.web3.eth.send_raw_transaction(raw)
+        except (Web3RPCError, ValueError) as error:
+            raise ChainError(f"the node refused it: {_text(error)}") from None
+
+    def inclusions(self, hashes: list[str]) -> dict[str, Inclusion]:
+        """Those of the transactions that the present branch holds, asked for in batches."""
+        found = {}
+        for first in range(0, len(hashes), RECEIPTS_AT_ONCE):
+            asked = [("eth_getTransactionReceipt", [tx]) for tx in hashes[first : first + RECEIPTS_AT_ONCE]]
+            for answer in self.web3.provider.make_batch_request(asked):
+                if answer.get("error"):
+                    raise ChainError(f"the node gave no receipts: {answer['error'].get('message')}")
+                if (one := answer["result"]) is not None:
+                    number, gas, status = (int(one[name], 16) for name in ("blockNumber", "gasUsed", "status"))
+                    found[one["transactionHash"]] = Inclusion(number, one["blockHash"], gas, status == 1)
+        return found
 
     def receipt(self, pending: Pending, timeout: float = 120) -> Receipt:
         """Wait for a sent transaction. Reverted if it failed, ChainError after `timeout` seconds."""
@@ -226,7 +292,7 @@ class Chain:
             time.sleep(self.poll_seconds)
         seconds = time.monotonic() - pending.sent
         if found["status"] != 1:
-            raise Reverted(pending.name, self._why(pending.hash, found["blockNumber"]))
+            raise Reverted(pending.name, self.why(pending.hash, found["blockNumber"]))
         receipt = Receipt(pending.name, pending.hash, found["blockNumber"], found["gasUsed"], seconds)
         self.on_receipt(receipt)
         return receipt
@@ -234,7 +300,7 @@ class Chain:
     def transfer(self, account: LocalAccount, recipient: str, wei: int) -> Receipt:
         """Send the chain's own coin, which pays for gas."""
         params = {"from": account.address, "to": recipient, "value": wei, "gas": 21_000}
-        params |= self._fees() | {"chainId": self.chain_id}
+        params |= self.fees() | {"chainId": self.chain_id}
         sent = time.monotonic()
         found = self._send_on_lane(account, None, params, "transfer")
         return self.receipt(Pending("transfer", found, account.address, sent))
@@ -243,7 +309,8 @@ class Chain:
         """The address at which a deployment that was mined stands."""
         return self._find(pending.hash)["contractAddress"]
 
-    def _fees(self) -> dict:
+    def fees(self) -> dict:
+        """What a transaction offers for gas: four times the base fee, so that it holds while that rises."""
         base = self.web3.eth.get_block("latest")["baseFeePerGas"]
         return {"maxFeePerGas": 4 * base + TIP_WEI, "maxPriorityFeePerGas": TIP_WEI}
 
@@ -271,7 +338,7 @@ class Chain:
         except TransactionNotFound:
             return None
 
-    def _why(self, tx: str, block: int) -> str:
+    def why(self, tx: str, block: int) -> str:
         """Replay a failed transaction on the state before its block, for the reason."""
         sent = self.web3.eth.get_transaction(tx)
         again = {"from": sent["from"], "data": sent["input"], "value": sent["value"]}

@@ -7,6 +7,7 @@ is, and rebuilds from the events up to there (protocol §6).
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from offchain.chain import Chain, ChainError, Event
 from offchain.merkle import CHUNK_DEPTH
@@ -25,6 +26,19 @@ STATE_BLOCKS = 100
 ATTEMPTS = 5
 
 
+class Journal(Protocol):
+    """Where a ledger's events outlive it."""
+
+    def load(self) -> tuple[list[Event], dict[int, bytes]]:
+        """(events in chain order, hash by block of those taken in up to)."""
+
+    def extend(self, events: list[Event], block: int, block_hash: bytes) -> None:
+        """Add the events up to `block`."""
+
+    def cut(self, block: int) -> None:
+        """Forget everything after `block`."""
+
+
 class Reorganised(ChainError):
     """The chain changed its branch while it was read."""
 
@@ -33,10 +47,11 @@ class Ledger(State):
     """`block` is the last block taken in; `version` changes whenever the state does.
 
     `depth` blocks are left between it and the head; the chain's `confirmations` if None. Whoever
-    shares a ledger between threads reads it under its `lock`.
+    shares a ledger between threads reads it under its `lock`. With a `journal` it goes on from
+    where the last one stopped.
     """
 
-    def __init__(self, chain: Chain, depth: int | None = None):
+    def __init__(self, chain: Chain, depth: int | None = None, journal: Journal | None = None):
         super().__init__()
         self.chain = chain
         self.depth = chain.confirmations if depth is None else depth
@@ -46,6 +61,9 @@ class Ledger(State):
         self._events: list[Event] = []
         self._compared = 0      # how many of the events the contracts have confirmed
         self._checkpoints: dict[int, bytes] = {}
+        self._journal = journal
+        if journal is not None:
+            self._resume(*journal.load())
 
     def sync(self, to_block: int | None = None, progress: Callable[[int], None] = lambda block: None) -> int:
         """Take in the blocks up to `to_block`, by default as deep as `depth` demands.
@@ -80,6 +98,8 @@ class Ledger(State):
             for event in events:
                 self._add(event)
             compared = self._compared < len(everything) and self._compare(last, tip)
+            if self._journal is not None:
+                self._journal.extend(events, last, tip)
         except BaseException:
             self._rebuild(self._events)
             raise
@@ -134,9 +154,17 @@ class Ledger(State):
         if not stale:
             return
         kept = [block for block in self._checkpoints if block not in stale]
+        if self._journal is not None:
+            self._journal.cut(max(kept, default=-1))
         self._rebuild([event for event in self._events if event.block not in stale])
         self._checkpoints = {block: self._checkpoints[block] for block in kept}
         self.block = max(kept, default=self.chain.deployment.start_block - 1)
+
+    def _resume(self, events: list[Event], tips: dict[int, bytes]) -> None:
+        """Go on from a journal; the first sync holds it to the chain's present branch."""
+        self._rebuild(events)
+        self._checkpoints = {event.block: event.block_hash for event in events} | tips
+        self.block = max(self._checkpoints, default=self.block)
 
     def _rebuild(self, events: list[Event]) -> None:
         """Make the state again from its events, which were taken in once."""
