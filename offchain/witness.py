@@ -69,7 +69,12 @@ class WitnessCalculator:
         RangeError for a word outside the field; WitnessError, with the circuit's own account,
         if a signal is unknown, missing or of another size, or a constraint fails.
         """
-        return _Run(self.name, self._circuit, self._bridge).calculate(inputs)
+        run = _Run(self.name, self._circuit, self._bridge)
+        try:
+            return run.calculate(inputs)
+        finally:
+            # The store's callbacks hold the run, which holds the store: its memory would stay for good.
+            run.store.close()
 
 
 class _Run:

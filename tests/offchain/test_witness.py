@@ -1,5 +1,8 @@
 import json
+import os
 import subprocess
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +51,21 @@ def test_the_file_is_what_snarkjs_reads(table, tmp_path):
     checked = subprocess.run(["node", cli, "wtns", "check", table.r1cs, "w.wtns"], cwd=tmp_path, capture_output=True)
     assert checked.returncode == 0, checked.stdout
     assert calculator.calculate(GOOD) == first
+
+
+def test_a_calculation_leaves_no_memory_behind(table):
+    """Each holds gigabytes of addresses while it runs, whether it succeeds or not."""
+    calculator = WitnessCalculator(table.wasm)
+
+    def addresses() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+    calculator.calculate(GOOD)
+    before = addresses()
+    for inputs in (GOOD, {**GOOD, "a": 5}) * 10:
+        with suppress(WitnessError):
+            calculator.calculate(inputs)
+    assert addresses() - before < 2**32
 
 
 def test_a_failed_constraint_is_named_by_template_and_line(table, capfd):
