@@ -3,11 +3,13 @@
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = {
-    # One demonstration of minutes, which all of these read.
-    "demonstration": ("e2e/test_cli.py", "e2e/test_demo.py", "e2e/test_disclosure.py", "e2e/test_recipes.py"),
+    # One demonstration of minutes, which all of these read; and what ape compiles, which it keeps in one place.
+    "demonstration": (
+        "e2e/test_cli.py", "e2e/test_demo.py", "e2e/test_disclosure.py", "e2e/test_recipes.py", "network/test_ape.py",
+    ),
     # What one compiled, the other reads.
     "ablation": ("ablation/test_ablation.py", "ablation/test_underconstraint.py"),
-}
+}  # fmt: skip
 """Files that one worker runs."""
 GROUP = {f"tests/{file}": group for group, files in TOGETHER.items() for file in files}
 
