@@ -121,7 +121,7 @@ class _OfEpoch(_Row):
     """A fact that an epoch has at most once."""
 
     market: int = _int(primary_key=True)
-    epoch: int = _word(primary_key=True)
+    epoch: int = _int(primary_key=True)
 
 
 # --- The chain ---
@@ -157,7 +157,7 @@ class Transaction(SQLModel, table=True):
 
 class Event(_Log, table=True):
     """An event as it was logged. `args`: JSON by name in the ABI's order, integers as decimal strings,
-    bytes as 0x…, structs as objects (indexer.events reads and writes it)."""
+    bytes as 0x…, structs as objects (indexer.reading writes it)."""
 
     __tablename__ = "events"
     tx: str = _text(index=True)
@@ -178,8 +178,7 @@ class Note(_Row, table=True):
 
 
 class Root(_Row, table=True):
-    """A chunk moved into its tree. `frontier`: the 26 left siblings, from the lowest level up, that
-    the next chunk's path takes (zero where it takes none)."""
+    """A chunk moved into its tree; `frontier` is what the next chunk's path needs (indexer.trees.Edge)."""
 
     __tablename__ = "roots"
     tree: int = _int(primary_key=True)
@@ -273,7 +272,7 @@ class Order(_Row, table=True):
     __tablename__ = "orders"
     quota_nullifier: int = _word(primary_key=True)
     market: int = _int(index=True)
-    epoch: int = _word(index=True)
+    epoch: int = _int(index=True)
     place: int = _int()
     oc: int = _word(index=True)
     rk: str = _text()
@@ -286,7 +285,7 @@ class Reveal(_Row, table=True):
 
     __tablename__ = "reveals"
     market: int = _int(primary_key=True)
-    epoch: int = _word(primary_key=True)
+    epoch: int = _int(primary_key=True)
     slot: int = _int(primary_key=True)
     quota_nullifier: int = _word(index=True)
     oc: int = _word()
@@ -325,7 +324,7 @@ class Slot(_Row, table=True):
 
     __tablename__ = "slots"
     market: int = _int(primary_key=True)
-    epoch: int = _word(primary_key=True)
+    epoch: int = _int(primary_key=True)
     slot: int = _int(primary_key=True)
     receipt: int = _word()
     audit: int = _word()
@@ -339,7 +338,7 @@ class Reclaim(_Row, table=True):
     __tablename__ = "reclaims"
     quota_nullifier: int = _word(primary_key=True)
     market: int = _int(index=True)
-    epoch: int = _word(index=True)
+    epoch: int = _int(index=True)
     oc: int = _word()
     forfeit: bool = _flag()
     cancelled: bool = _flag()
@@ -380,7 +379,7 @@ class Proof(_Log, table=True):
     circuit: str = _text(index=True)
     tx: str = _text(index=True)
     market: int | None = _int(nullable=True)
-    epoch: int | None = _word(nullable=True)
+    epoch: int | None = _int(nullable=True)
     words: tuple[int, ...] = _words()
     statement: tuple[int, ...] = _words()
     publics: tuple[int, ...] = _words()
