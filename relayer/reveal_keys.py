@@ -49,4 +49,9 @@ class RevealKeys:
         path.unlink()
 
     def _file(self, public: Point) -> Path:
-        return self.folder / f"{public.x:064x}{public.y & 1}.json"
+        return key_file(self.folder, public)
+
+
+def key_file(folder: Path, public: Point) -> Path:
+    """Where the key of a public key is kept; nothing is made or opened."""
+    return folder / f"{public.x:064x}{public.y & 1}.json"

@@ -1,0 +1,54 @@
+"""The metrics of a relayer's standing, set once a round."""
+
+import os
+import time
+from pathlib import Path
+
+from relayer.reveal_keys import key_file
+from relayer.standing import Standing
+from relayer.telemetry import metrics
+
+STATES = ("bonded", "unbonding", "reserved", "free")
+
+
+def observe(standing: Standing, folder: Path, data: Path | None = None) -> None:
+    """Set the gauges of the chain, the stake, the reveal keys in `folder`, the epochs led, and the disk of `data`."""
+    chain, ledger = standing.chain, standing.ledger
+    metrics.head.set(standing.block)
+    metrics.ledger_block.set(ledger.block)
+    metrics.ledger_lag.set(standing.block - ledger.block)
+    metrics.confirmations.set(ledger.depth)
+    seconds = chain.timestamp(standing.block)
+    metrics.head_time.set(seconds)
+    metrics.clock_skew.set(time.time() - seconds)
+    metrics.coin.set(chain.web3.eth.get_balance(standing.address, standing.block))
+    for state in STATES:
+        metrics.stake.labels(state=state).set(getattr(standing.stake, state) / standing.stake.epoch_stake)
+    _observe_keys(standing, folder)
+    _observe_epochs(standing)
+    if data is not None:
+        space = os.statvfs(data)
+        metrics.disk_free.set(space.f_bavail * space.f_frsize)
+    metrics.last_round.set_to_current_time()
+
+
+def _observe_keys(standing: Standing, folder: Path) -> None:
+    stored = {key.version for key in standing.keys if key_file(folder, key.public).exists()}
+    metrics.keys_stored.set(len(stored))
+    if standing.keys:
+        last = standing.keys[-1]
+        metrics.key_version.set(last.version)
+        metrics.key_age.set(standing.block - last.registered)
+        metrics.key_left.set(max(0, last.last_window - standing.block))
+        metrics.keys_missing.set(len((standing.needed_keys | {last.version}) - stored))
+
+
+def _observe_epochs(standing: Standing) -> None:
+    """`blocks_to_deadline` has a market's series only while there is something to settle in it."""
+    metrics.deadline.clear()
+    left: dict[int, int] = {}
+    for led in standing.to_settle:
+        blocks, market = led.windows.deadline - 1 - standing.block, led.record.market
+        left[market] = min(blocks, left.get(market, blocks))
+    for market, blocks in left.items():
+        metrics.deadline.labels(market=market).set(max(0, blocks))
