@@ -1,0 +1,231 @@
+"""Proving processes of this machine, and what every prover checks of an answer."""
+
+import base64
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from offchain import circuits, prover
+from offchain.prover import ProverError
+from offchain.witness import WitnessError
+from relayer.proving import Late, LocalProver, ProvingError, open_prover
+from relayer.proving.job import Job, answer, checked
+from relayer.proving.sealing import (
+    Unreadable,
+    WorkerKey,
+    new_content_key,
+    open_job,
+    open_result,
+    read_workers,
+    seal_job,
+    seal_result,
+)
+from tests.circuits.world import CHAIN_ID, POOL, honest
+
+IDS = "0123456789abcdef" * 2
+
+
+@pytest.fixture(scope="module")
+def job() -> Job:
+    return Job("print", *honest("print").assemble(), CHAIN_ID, POOL, None)
+
+
+@pytest.fixture(scope="module")
+def good(job) -> dict:
+    """An honest answer."""
+    return json.loads(answer(job.encode()))
+
+
+@pytest.fixture(scope="module")
+def local():
+    with LocalProver(processes=2) as local:
+        yield local
+
+
+def prove(by, job: Job, deadline: float | None = None):
+    return by.prove(job.circuit, job.d, job.inputs, job.chain_id, job.pool, deadline)
+
+
+def children() -> set[int]:
+    """Of every thread: the kernel lists each one's own."""
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found |= set(map(int, (task / "children").read_text().split()))
+    return found
+
+
+def test_the_process_pool_proves_what_was_asked(local, job):
+    proven = prove(local, job)
+    assert proven.statement == job.statement()
+    assert prover.verify(circuits.file("print", "vkey.json"), proven.proof)
+
+
+def test_many_threads_ask_at_once(local, job):
+    found, threads = [], []
+    for _ in range(4):
+        threads.append(threading.Thread(target=lambda: found.append(prove(local, job).statement)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    assert found == [job.statement()] * 4
+
+
+def test_no_witness_is_told_as_in_process(local, job):
+    wrong = replace(job, d=[*job.d[:-1], job.d[-1] ^ 1])
+    with pytest.raises(WitnessError):
+        prove(local, wrong)
+    with pytest.raises(WitnessError):
+        circuits.prove(wrong.circuit, wrong.d, wrong.inputs, CHAIN_ID, POOL)
+
+
+def test_a_killed_process_is_replaced_and_its_proof_made_again(job):
+    settle = Job("commit", *honest("commit").assemble(), CHAIN_ID, POOL, None)
+    before = children()
+    with LocalProver() as local:
+        found = []
+        asking = threading.Thread(target=lambda: found.append(prove(local, settle)))
+        asking.start()
+        first = born(before)
+        os.kill(first, signal.SIGKILL)
+        asking.join()
+        assert found[0].statement == settle.statement() and born(before) != first
+    assert children() <= before
+
+
+def test_a_process_that_dies_twice_is_an_error(job):
+    before, seen = children(), []
+    with LocalProver() as local:
+        asking = threading.Thread(target=lambda: seen.append(pytest.raises(ProvingError, prove, local, job)))
+        asking.start()
+        while asking.is_alive():
+            for child in children() - before:
+                os.kill(child, signal.SIGKILL)
+        assert "died 2 times" in str(seen[0].value)
+        assert prove(local, job).statement == job.statement()
+
+
+def born(before: set[int]) -> int:
+    """The one child that is not of before."""
+    deadline = time.monotonic() + 60
+    while not (new := children() - before) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (child,) = new
+    return child
+
+
+def test_a_deadline_that_is_over_is_late_before_anything_is_done(local, job):
+    with pytest.raises(Late):
+        prove(local, job, time.time() - 1)
+    assert prove(local, job, time.time() + 60).statement == job.statement()
+
+
+def test_waiting_for_a_busy_process_ends_at_the_deadline(job):
+    settle = Job("commit", *honest("commit").assemble(), CHAIN_ID, POOL, None)
+    before = children()
+    with LocalProver() as local:
+        asking = threading.Thread(target=prove, args=(local, settle))
+        asking.start()
+        busy = born(before)
+        os.kill(busy, signal.SIGSTOP)
+        try:
+            with pytest.raises(Late, match="every process was at work"):
+                prove(local, job, time.time() + 0.2)
+        finally:
+            os.kill(busy, signal.SIGCONT)
+        asking.join()
+
+
+def test_only_the_proof_of_the_statement_that_was_asked_for_is_taken(job, good):
+    def changed(**parts) -> bytes:
+        return json.dumps({"made": good["made"] | parts}).encode()
+
+    assert checked(changed(), job).statement == job.statement()
+    other = json.loads(answer(replace(job, pool=POOL + 1).encode()))["made"]
+    with pytest.raises(ProvingError, match="states something else"):
+        checked(json.dumps({"made": other}).encode(), job)
+    with pytest.raises(ProvingError, match="does not verify"):
+        checked(changed(proof=other["proof"]), job)
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"7", b'{"made": 1}', b'{"made": {}}', b"[" * 100_000, b"\xff"])
+def test_an_answer_that_cannot_be_read_is_refused(line, job):
+    with pytest.raises(ProvingError, match="cannot be read"):
+        checked(line, job)
+
+
+@pytest.mark.parametrize("change", [{"circuit": "../print"}, {"circuit": 7}, {"d": {}}, {"inputs": []}, {"pool": "1"},
+                                    {"deadline": "soon"}, {"more": 1}, {"chain_id": True}])  # fmt: skip
+def test_a_request_of_another_form_is_refused(change, job):
+    reply = json.loads(answer(json.dumps(json.loads(job.encode()) | change).encode()))
+    assert reply == {"failed": "ValueError"}
+
+
+def test_an_answer_names_a_strange_error_by_class_alone(job):
+    inputs = json.dumps(json.loads(job.encode()) | {"d": ["secret-word"]})
+    assert "secret-word" not in answer(inputs.encode()).decode()
+
+
+def test_only_a_listed_worker_opens_a_job_and_only_under_its_own_name():
+    listed, stranger, key = WorkerKey.from_seed(1), WorkerKey.from_seed(2), new_content_key()
+    sealed = seal_job(b"inputs", IDS, key, (WorkerKey.from_seed(3).public, listed.public))
+    assert open_job(sealed, IDS, listed) == (b"inputs", key)
+    for worker, id in ((stranger, IDS), (listed, IDS[::-1])):
+        with pytest.raises(Unreadable):
+            open_job(sealed, id, worker)
+    result = seal_result(b"proof", IDS, key)
+    assert open_result(result, IDS, key) == b"proof" and result != seal_result(b"proof", IDS, key)
+    for content, id in ((result, IDS[::-1]), (result[:-1] + bytes([result[-1] ^ 1]), IDS), (b"", IDS)):
+        with pytest.raises(Unreadable):
+            open_result(content, id, key)
+
+
+def test_a_job_sent_back_is_no_result():
+    worker, key = WorkerKey.from_seed(1), new_content_key()
+    box = json.loads(seal_job(b"inputs", IDS, key, (worker.public,)))
+    with pytest.raises(Unreadable):
+        open_result(base64.b64decode(box["job"]), IDS, key)
+
+
+@pytest.mark.parametrize("text", ["", "# nobody\n", "zz\n", "00" * 31 + "\n"])
+def test_a_list_without_good_keys_is_refused(text, tmp_path):
+    (tmp_path / "workers").write_text(text)
+    with pytest.raises(ProvingError):
+        read_workers(tmp_path / "workers")
+
+
+def test_settings_that_cannot_work_are_refused(tmp_path):
+    with pytest.raises(ProvingError, match="1 to 64 processes"):
+        open_prover(processes=0)
+    with pytest.raises(ProvingError, match="public keys"):
+        open_prover("redis://127.0.0.1:1/0")
+    (tmp_path / "workers").write_text(WorkerKey.from_seed(1).public + "  the first\n")
+    for url in ("http://127.0.0.1/0", "redis:///0", "redis://:secret@127.0.0.1/0"):
+        with pytest.raises(ProvingError) as refused:
+            open_prover(url, tmp_path / "workers")
+        assert "secret" not in str(refused.value)
+    with pytest.raises(ProverError):
+        LocalProver(65)
+
+
+def test_large_circuits_take_turns_for_memory(monkeypatch, job):
+    monkeypatch.setattr("relayer.proving.job.SIZES", {"large": 1 << 40})
+    before = children()
+    with LocalProver(processes=2, large=1) as local:
+        asking = threading.Thread(target=prove, args=(local, job))
+        asking.start()
+        busy = born(before)
+        os.kill(busy, signal.SIGSTOP)
+        try:
+            with pytest.raises(Late, match="another large one"):
+                prove(local, job, time.time() + 0.2)
+        finally:
+            os.kill(busy, signal.SIGCONT)
+        asking.join()
