@@ -1,13 +1,12 @@
-"""Logs of our contracts as events, by their ABI: ten times faster than web3's, and strict."""
+"""Logs of our contracts as events, by their ABI: many times faster than web3's, and strict."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi import decode
-from eth_abi.exceptions import DecodingError
-from eth_utils import keccak, to_checksum_address
+from eth_utils import keccak
 from eth_utils.abi import collapse_if_tuple
+
+from offchain.abi import Tuple
 
 
 class BadLog(ValueError):
@@ -32,10 +31,10 @@ class EventType:
 
     def __init__(self, contract: str, entry: dict):
         self.contract, self.name = contract, entry["name"]
-        self._indexed = [_Field(part) for part in entry["inputs"] if part["indexed"]]
-        self._plain = [_Field(part) for part in entry["inputs"] if not part["indexed"]]
-        self._types = [field.type for field in self._plain]
         self._names = [part["name"] for part in entry["inputs"]]
+        self._indexed = [(part["name"], Tuple([part])) for part in entry["inputs"] if part["indexed"]]
+        self._plain = [part["name"] for part in entry["inputs"] if not part["indexed"]]
+        self._data = Tuple([part for part in entry["inputs"] if not part["indexed"]])
         types = ",".join(collapse_if_tuple(part) for part in entry["inputs"])
         self.topic = keccak(text=f"{self.name}({types})")
 
@@ -47,34 +46,13 @@ class EventType:
                 self.contract, self.name, args, log["blockNumber"], bytes(log["blockHash"]), log["logIndex"],
                 "0x" + bytes(log["transactionHash"]).hex(),
             )  # fmt: skip
-        except (DecodingError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadLog(f"the node gave a malformed log of {self.contract}.{self.name}: {error}") from None
 
     def _args(self, topics: list[bytes], data: bytes) -> dict[str, Any]:
         if len(topics) != 1 + len(self._indexed) or topics[0] != self.topic:
             raise ValueError(f"it has {len(topics)} topics")
-        found = {}
-        for field, topic in zip(self._indexed, topics[1:]):
-            found[field.name] = field.clean(decode([field.type], topic)[0])
-        for field, value in zip(self._plain, decode(self._types, data)):
-            found[field.name] = field.clean(value)
+        found = dict(zip(self._plain, self._data.read(data), strict=True))
+        for (name, value), topic in zip(self._indexed, topics[1:]):
+            found[name] = value.read(topic)[0]
         return {name: found[name] for name in self._names}
-
-
-class _Field:
-    """A parameter: its type, and how its value is written (structs by field name, addresses checksummed)."""
-
-    def __init__(self, part: dict):
-        self.name, self.type = part["name"], collapse_if_tuple(part)
-        self.clean = _cleaner(part)
-
-
-def _cleaner(part: dict) -> Callable[[Any], Any]:
-    kind = part["type"]
-    if kind.endswith("]"):
-        one = _cleaner(part | {"type": kind[: kind.rindex("[")]})
-        return lambda values: [one(value) for value in values]
-    if kind == "tuple":
-        each = [(inner["name"], _cleaner(inner)) for inner in part["components"]]
-        return lambda values: {name: one(value) for (name, one), value in zip(each, values)}
-    return to_checksum_address if kind == "address" else lambda value: value

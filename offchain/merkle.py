@@ -116,6 +116,14 @@ class CredentialTree(_Tree):
 
     def set(self, index: int, leaf: int) -> None:
         """Write a leaf; RangeError for an index or a leaf outside its range."""
-        self._nodes[0][self._checked(index)] = check(leaf, "leaf")
+        self.update({index: leaf})
+
+    def update(self, leaves: dict[int, int]) -> None:
+        """Write leaves by index, and each node above them once; RangeError before any is written."""
+        checked = {self._checked(index): check(leaf, "leaf") for index, leaf in leaves.items()}
+        self._nodes[0].update(checked)
+        places = checked.keys()
         for level in range(1, self.depth + 1):
-            self._join(level, index >> level)
+            places = {place >> 1 for place in places}
+            for place in places:
+                self._join(level, place)
