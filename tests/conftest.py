@@ -1,5 +1,6 @@
 """Tests side by side: `make test` gives each worker whole files, the longest first."""
 
+import pytest
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = {
@@ -30,8 +31,12 @@ class ByGroup(LoadFileScheduling):
         return group(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    return ByGroup(config, log) if config.getvalue("dist") == "loadfile" else None
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False      # xdist's own order: the most tests first, whatever they take
+    return ByGroup(config, log)
 
 
 def pytest_collection_modifyitems(items):
