@@ -19,6 +19,7 @@ from pathlib import Path
 import cbor2
 import redis
 from sqlalchemy import text
+from web3.exceptions import Web3Exception
 
 from offchain import circuits, contracts, keystore, prover
 from offchain.chain import Chain, ChainError
@@ -26,7 +27,7 @@ from offchain.claims import Print
 from offchain.deployment import CONTRACTS, Deployment, DeploymentError
 from offchain.ledger import Diverged, Ledger
 from relayer.reveal_keys import key_file
-from relayer.standing import Standing
+from relayer.standing import Standing, pace
 from relayer.store import Store, StoreError
 from relayer.telemetry.fields import place
 
@@ -43,8 +44,6 @@ SETTLE_GAS = 1_500_000
 EPOCHS_OF_COIN = 20
 KEY_LEFT = 5
 """A key with less than a fifth of its life left is ageing out."""
-
-PACE_BLOCKS = 50
 
 
 class Level(StrEnum):
@@ -137,10 +136,7 @@ class Check:
 
     @cached_property
     def pace(self) -> float:
-        """Seconds a block, over the last ones."""
-        head = self.chain.head()
-        first = max(0, head - PACE_BLOCKS)
-        return (self.chain.timestamp(head) - self.chain.timestamp(first)) / max(1, head - first)
+        return pace(self.chain, self.chain.head())
 
     # --- The parts ---
 
@@ -168,7 +164,10 @@ class Check:
                 yield Level.FAIL, other, "take the proving keys of the deployment's ceremony"
 
     def _peers(self) -> tuple[Level, str, str]:
-        peers = self.chain.web3.net.peer_count
+        try:
+            peers = self.chain.web3.net.peer_count
+        except Web3Exception:
+            return Level.WARN, "the node does not tell its peers", "let it answer net_peerCount (geth: --http.api eth,net)"
         if peers:
             return Level.OK, f"the node has {peers} peers", ""
         return Level.WARN, "the node has no peers", "fine on a chain of one node; else look at its network"

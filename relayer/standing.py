@@ -13,7 +13,14 @@ from offchain.ledger import Ledger
 from offchain.records import EpochRecord, EpochState, Windows
 
 NOBODY = "0x" + 40 * "0"
+PACE_BLOCKS = 50
 ENDED = (EpochState.SETTLED, EpochState.EMPTY, EpochState.FAILED, EpochState.VOID)
+
+
+def pace(chain: Chain, head: int) -> float:
+    """Seconds a block, over the last ones."""
+    first = max(0, head - PACE_BLOCKS)
+    return (chain.timestamp(head) - chain.timestamp(first)) / max(1, head - first)
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,10 @@ class Standing:
             leader = self._opened(market, epoch) or self._ask(self._relayers.leader_at(epoch, windows.open))
             found.append(Turn(market, epoch, windows.open, windows.freeze, leader))
         return found
+
+    @cached_property
+    def pace(self) -> float:
+        return pace(self.chain, self.block)
 
     def may_lead(self) -> list[Turn]:
         """Unopened epochs that the contract could still give to it: it has weight at their snapshot, and a key.
