@@ -12,7 +12,7 @@ from eth_utils import is_checksum_address
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 31337, 31888})
 """The only chains on which keys of a development set-up may be deployed."""
 
-CONTRACTS = ("Pool", "Market", "Relayers", "Keys", "Credentials", "Source", "Governor", "StakeToken")
+CONTRACTS = ("Pool", "Market", "Relayers", "Keys", "Credentials", "Oracle", "Governor", "StakeToken")
 
 
 class DeploymentError(Exception):

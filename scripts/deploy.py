@@ -4,7 +4,8 @@ All transactions are sent at once: Pool, Relayers and Market name each other by 
 that follow from the deployer's nonces.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,31 @@ CREATION_GAS, BYTE_GAS, CODE_GAS, CONSTRUCTOR_GAS = 53_000, 16, 200, 1_000_000
 
 
 @dataclass(frozen=True)
+class OracleBounds:
+    """What the reference price keeps to (contracts/Oracle.vy); lengths in blocks, `lifetime` in seconds.
+
+    `quorum` is how many feeders must agree, if 0 the least majority of them.
+    """
+
+    quorum: int = 0
+    lifetime: int = 300
+    dispersion_bps: int = 100
+    lowest: int = 1
+    highest: int = 2**64 - 1
+    band_bps: int = 1_000
+    interval: int = 60
+    calm: int = 60
+
+    def words(self, feeders: int) -> tuple[int, ...]:
+        """The constructor's struct, for so many feeders."""
+        return astuple(replace(self, quorum=self.quorum or feeders // 2 + 1))
+
+
+UNBOUNDED = OracleBounds(lifetime=3_600, dispersion_bps=10_000, band_bps=2**128 - 1, interval=1, calm=1)
+"""Any observation in range is a price: for tests and development with one feeder."""
+
+
+@dataclass(frozen=True)
 class Parameters:
     """What a deployment fixes. Lengths in blocks, stakes in units of the stake token.
 
@@ -41,6 +67,7 @@ class Parameters:
     snapshot_lag: int = 4
     key_max_age: int = 86_400
     settle_sizes: tuple[int, ...] | None = None
+    oracle: OracleBounds = OracleBounds()
 
 
 class _Deployer:
@@ -82,12 +109,12 @@ def deploy(
     governor: str,
     guardian: str,
     issuer: str,
-    feeder: str,
+    feeders: Sequence[str],
     parameters: Parameters = Parameters(),
     tokens: dict[str, Token] | None = None,
     on_receipt=lambda receipt: None,
 ) -> Deployment:
-    """Deploy all contracts from `account`; the others are addresses.
+    """Deploy all contracts from `account`; the others are addresses, `feeders` those whose signatures make prices.
 
     Without `tokens` (which must hold STAKE) it makes test tokens, whose owner is `account`:
     on a development chain alone. Any other chain takes only keys of a verified ceremony. Raises
@@ -113,7 +140,9 @@ def deploy(
     found = {"StakeToken": tokens["STAKE"].address}
     found["Governor"] = make.create("Governor", governor, parameters.governor_delay)
     found["Credentials"] = make.create("Credentials", issuer, found["Governor"])
-    found["Source"] = make.create("Source", feeder)
+    found["Oracle"] = make.create(
+        "Oracle", feeders, parameters.oracle.words(len(feeders)), found["Governor"], guardian
+    )
     pool, relayers, market = make.address(), make.address(2), make.address(3)
     found["Pool"] = make.create(
         "Pool", market, found["Credentials"], verifier["transact"], verifier["advance"], found["Governor"], guardian
@@ -141,7 +170,7 @@ def main(
     governor: Annotated[str, typer.Option(help="Address that governs behind the timelock.")],
     guardian: Annotated[str, typer.Option(help="Address that may pause.")],
     issuer: Annotated[str, typer.Option(help="Address that maintains the credentials.")],
-    feeder: Annotated[str, typer.Option(help="Address that signs reference prices.")],
+    feeder: Annotated[list[str], typer.Option(help="Address that signs reference prices; one for each feeder.")],
     out: Annotated[Path, typer.Option(help="Where to write the deployment.")] = BUILD / "deployment.json",
 ) -> None:
     """Deploy all contracts, with test tokens, on a development chain."""

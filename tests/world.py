@@ -29,7 +29,7 @@ from offchain.wallet import Wallet
 from relayer.leader import Leader, SettleReport
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
-from scripts.deploy import CIRCUITS, STAKE_UNIT, Parameters, deploy
+from scripts.deploy import CIRCUITS, STAKE_UNIT, UNBOUNDED, Parameters, deploy
 
 ANVIL = NODE_MODULES / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -39,7 +39,7 @@ ROLES = (
 TRADERS = ("ash", "birch", "cedar", "dogwood")
 CONFIRMATIONS = 2
 JURISDICTION, TIER = 57, 2
-PARAMETERS = Parameters(settle_sizes=(8,))
+PARAMETERS = Parameters(settle_sizes=(8,), oracle=UNBOUNDED)
 MILLION = 10**6
 
 
@@ -200,7 +200,8 @@ def build_world(
     deployment = deploy(
         rpc_url,
         accounts["deployer"],
-        *(accounts[role].address for role in ("governor", "guardian", "issuer", "feeder")),
+        *(accounts[role].address for role in ("governor", "guardian", "issuer")),
+        [accounts["feeder"].address],
         replace(PARAMETERS, settle_sizes=settle_sizes),
     )
     chain = Chain(rpc_url, deployment, confirmations=CONFIRMATIONS, poll_seconds=0.01)
@@ -224,7 +225,7 @@ def _market(deployment: Deployment, start: int, terms: dict) -> MarketTerms:
     places = {
         "base": deployment.tokens["BTC"].address,
         "quote": deployment.tokens["USD"].address,
-        "source": deployment.contracts["Source"],
+        "source": deployment.contracts["Oracle"],
     }
     return MarketTerms(**{"start_block": start} | TERMS | places | terms)
 

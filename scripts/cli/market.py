@@ -90,14 +90,16 @@ def deploy_all(
     governor: Annotated[str | None, typer.Option(help="Address behind the timelock; else the deployer.")] = None,
     guardian: Annotated[str | None, typer.Option(help="Address that may pause; else the deployer.")] = None,
     issuer: Annotated[str | None, typer.Option(help="Address of the issuer; else the deployer.")] = None,
-    feeder: Annotated[str | None, typer.Option(help="Address that signs prices; else the deployer.")] = None,
+    feeder: Annotated[
+        list[str] | None, typer.Option(help="Address that signs prices, one for each feeder; else the deployer.")
+    ] = None,
     account_file: AccountFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Deploy all contracts, with test tokens, on a development chain, and write the deployment file."""
     here, deployer = session(), account(account_file)
-    offices = (office or deployer.address for office in (governor, guardian, issuer, feeder))
-    deployment = deploy(here.rpc, deployer, *offices)
+    offices = (office or deployer.address for office in (governor, guardian, issuer))
+    deployment = deploy(here.rpc, deployer, *offices, feeder or [deployer.address])
     deployment.save(here.deployment_file)
     show({"file": str(here.deployment_file), "chain": deployment.chain_id} | deployment.contracts, as_json)
 

@@ -37,7 +37,7 @@ def deploy_contracts(world: World, rpc: str) -> None:
             governor=accounts["governor"].address,
             guardian=accounts["guardian"].address,
             issuer=accounts["issuer"].address,
-            feeder=accounts["feeder"].address,
+            feeders=[accounts["feeder"].address],
         )
     deployment.save(world.folder / "deployment.json")
     world.chain = Chain(rpc, deployment)

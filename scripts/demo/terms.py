@@ -56,7 +56,7 @@ def market_terms(deployment: Deployment, head: int) -> dict:
         "quota": BATCH,
         "split_bps": SPLIT_BPS,
         "deferral": DEFERRAL_BLOCKS,
-        "source": deployment.contracts["Source"],
+        "source": deployment.contracts["Oracle"],
         "max_age": 10_000,
         "collar_bps": COLLAR_BPS,
     }

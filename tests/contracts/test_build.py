@@ -4,13 +4,13 @@ import pytest
 
 from scripts import contracts
 
-DEPLOYED = ["Verifier", "Pool", "Market", "Relayers", "Keys", "Credentials", "Source", "Governor"]
+DEPLOYED = ["Verifier", "Pool", "Market", "Relayers", "Keys", "Credentials", "Oracle", "Governor"]
 
 
 def test_sizes_are_those_on_chain_and_under_the_limit(world):
     on_chain = {
         "Pool": world.pool, "Market": world.market, "Relayers": world.relayers, "Keys": world.keys,
-        "Credentials": world.credentials, "Source": world.source, "Governor": world.governor,
+        "Credentials": world.credentials, "Oracle": world.oracle, "Governor": world.governor,
         "Verifier": world.verifiers["commit"],
     }  # fmt: skip
     assert sorted(on_chain) == sorted(DEPLOYED)

@@ -156,7 +156,7 @@ def test_source_gas_suffices_for_a_long_history(world):
     """The search is logarithmic: gas by the number of observations, against the 120,000 it is given."""
     for price in range(1, 120):
         world.push(price)
-    request = {"to": world.source.address, "data": world.source.encode("at", 80)}
+    request = {"to": world.oracle.address, "data": world.oracle.encode("at", 80)}
     used = int(world.chain.rpc("eth_estimateGas", request), 16) - 21_000
     steps = (120).bit_length()
     assert used < 2_700 * (steps + 2), "so 40 steps, for 10^12 observations, fit"

@@ -1,6 +1,6 @@
 """The whole deployment on one chain, with keys of known trapdoor, and its users' moves."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import rlp
@@ -8,6 +8,7 @@ from eth_account import Account
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
 from offchain.babyjubjub import mul_base
+from scripts.deploy import UNBOUNDED
 from tests.contracts import words
 from tests.contracts.chain import Chain, Contract, Receipt
 from tests.contracts.groth import R, key, prove_words
@@ -64,7 +65,7 @@ class World:
         self.stake = deploy("Token", "Stake", "STAKE", 18)
         self.governor = deploy("Governor", self.admin, DELAY)
         self.credentials = deploy("Credentials", self.issuer, self.governor.address)
-        self.source = deploy("Source", self.feeder.address)
+        self.oracle = self.deploy_oracle([self.feeder])
         circuits = ["transact", "commit", "reclaim", "advance", "print", "key"]
         circuits += [f"settle_{size}" for size in SETTLE_SIZES]
         self.verifiers = {name: deploy("Verifier", key(name).words) for name in circuits}
@@ -86,6 +87,11 @@ class World:
             SETTLE_SIZES, governor,
         )  # fmt: skip
         assert self.market.address == market
+
+    def deploy_oracle(self, feeders: list, **bounds: int) -> Contract:
+        """An oracle of these signers, whose bounds bind nothing but what is named."""
+        args = [feeder.address for feeder in feeders], replace(UNBOUNDED, **bounds).words(len(feeders))
+        return self.chain.deploy("Oracle", *args, self.governor.address, self.guardian)
 
     def _created(self, nonce: int) -> str:
         return to_checksum_address(keccak(rlp.encode([to_canonical_address(self.admin), nonce]))[12:])
@@ -113,7 +119,7 @@ class World:
             "fee_bps": 25, "bond_bps": 300, "jurisdictions": 0b1011, "tier": 2,
             "start_block": self.chain.block + 30, "commit_blocks": 30, "freeze_blocks": 4,
             "reveal_blocks": 24, "settle_blocks": 30, "capacity": 8, "quota": 3, "split_bps": 6000,
-            "deferral": 20, "source": self.source.address, "max_age": 2000, "collar_bps": 1500,
+            "deferral": 20, "source": self.oracle.address, "max_age": 2000, "collar_bps": 1500,
         } | changes  # fmt: skip
         receipt = self.govern(self.market, "open_market", tuple(self.terms.values()))
         return self.market.logs(receipt, "MarketOpened")[0]["market"]
@@ -144,7 +150,7 @@ class World:
     def epoch(self, epoch: int, market: int = 0) -> dict:
         return self.market.fields("epochs", market, epoch)
 
-    # Relayers, source
+    # Relayers, oracle
 
     def possession(self, account: str, spot: list[int]) -> tuple[list[int], int]:
         return self.prove("key", [*spot, int(account, 16)])
@@ -162,13 +168,13 @@ class World:
     def register_key(self, relayer: str, spot: list[int]) -> Receipt:
         return self.relayers.register_key(*self.possession(relayer, spot), *spot, sender=relayer)
 
-    def push(self, price: int, time: int | None = None, signer=None, source: Contract | None = None) -> Receipt:
-        source = source or self.source
+    def push(self, price: int, time: int | None = None, signer=None, oracle: Contract | None = None) -> Receipt:
+        oracle = oracle or self.oracle
         time = self.chain.time if time is None else time
         domain = keccak(text="shadowpool.v1.observation")
-        digest = words.chained(domain, self.chain.id, source.address, price, time)
+        digest = words.chained(domain, self.chain.id, oracle.address, price, time)
         sig = (signer or self.feeder).unsafe_sign_hash(digest)
-        return source.push(price, time, sig.v, sig.r, sig.s, sender=self.stranger)
+        return oracle.push(price, time, sig.v, sig.r, sig.s, sender=self.stranger)
 
     # Notes
 

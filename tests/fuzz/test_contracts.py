@@ -14,6 +14,7 @@ from eth_utils.abi import collapse_if_tuple
 from offchain.babyjubjub import mul_base
 from offchain.circuits import load
 from scripts import contracts
+from scripts.deploy import UNBOUNDED
 from tests.fuzz.mutate import R, survey
 from tests.properties.deployed import DELAY, Deployed, prove
 from tests.properties.evm import Reverted
@@ -21,7 +22,7 @@ from tests.properties.evm import Reverted
 ROLES = ("admin", "guardian", "issuer", "feeder")
 PEOPLE = {name: "0x" + f"{place:02x}" * 20 for place, name in enumerate(ROLES, 0xA1)}
 STRANGER, TRADER = "0x" + "77" * 20, "0x" + "88" * 20
-NAMES = ("Pool", "Market", "Relayers", "Keys", "Credentials", "Source", "Governor", "Verifier")
+NAMES = ("Pool", "Market", "Relayers", "Keys", "Credentials", "Oracle", "Governor", "Verifier")
 # Anyone may enter as a relayer, with no stake yet; the rest needs a proof, a role or tokens.
 OPEN = {"register"}
 EDGES = (
@@ -107,7 +108,7 @@ class Field:
             "base": at["Base"], "quote": at["Quote"], "lot": 10**6, "min_quantity": 5, "fee_bps": 25, "bond_bps": 300,
             "jurisdictions": 1, "tier": 0, "start_block": 120, "commit_blocks": 30, "freeze_blocks": 4,
             "reveal_blocks": 24, "settle_blocks": 30, "capacity": 8, "quota": 3, "split_bps": 6000, "deferral": 20,
-            "source": at["Source"], "max_age": 2000, "collar_bps": 1500,
+            "source": at["Oracle"], "max_age": 2000, "collar_bps": 1500,
         }  # fmt: skip
         self._govern("Market", "open_market", tuple(market.values()))
         self.evm.move_to(130, 1_700_000_130)
@@ -119,6 +120,7 @@ class Field:
             self._beside("Keys", at["Pool"], verifier, role),
             self._beside("Relayers", role, at["Pool"], at["Stake"], verifier, at["Keys"], 1000, 100, 40, 5, 150),
             self._beside("Credentials", role, role),
+            self._beside("Oracle", [role], UNBOUNDED.words(1), role, role),
             self._beside("Governor", role, 1),
         ]
         people = [STRANGER, TRADER, *PEOPLE.values()]
@@ -154,7 +156,7 @@ class Field:
     def _create(self, kind: str, *arguments) -> str:
         artifact = contracts.load(kind)
         constructor = next(entry for entry in artifact["abi"] if entry["type"] == "constructor")
-        types = [entry["type"] for entry in constructor["inputs"]]
+        types = [collapse_if_tuple(entry) for entry in constructor["inputs"]]
         code = bytes.fromhex(artifact["bytecode"][2:]) + encode(types, arguments)
         return self.evm.deploy(self.deployed.deployer, code)
 

@@ -61,13 +61,13 @@ def test_a_key_of_another_account_is_refused(world):
 def test_the_feeders_price_is_stored(world):
     receipt = push(world.chain, world.accounts["feeder"], world.accounts["stranger"], 777)
     again = push(world.chain, world.accounts["feeder"], world.accounts["carrier"], 778)
-    source = world.chain.contract("Source").functions
-    assert world.chain.call(source.at(receipt.block)) == [777, receipt.block]
-    assert world.chain.call(source.latest())[:2] == [778, again.block]
+    oracle = world.chain.contract("Oracle").functions
+    assert world.chain.call(oracle.at(receipt.block)) == [777, receipt.block]
+    assert world.chain.call(oracle.latest()) == [778, again.block]
 
 
 def test_nobody_else_feeds(world):
-    with pytest.raises(Reverted, match="not the feeder"):
+    with pytest.raises(Reverted, match="not a feeder"):
         push(world.chain, world.accounts["stranger"], world.accounts["stranger"], 5)
 
 

@@ -269,7 +269,7 @@ class Actors:
         price = price or PRICE + 1 + 2 * self.rng.randrange(-(2**36), 2**36)
         time = self.s.time - self.rng.randrange(20) if time is None else time
         signed = self.model.people["feeder_key"].sign(self.model.observation_hash(price, time))
-        return Call("Source", "push", [price, time, *signed], self.stranger(), "push")
+        return Call("Oracle", "push", [price, time, *signed], self.stranger(), "push")
 
     def key(self, relayer: str) -> Call:
         point = self.point()
@@ -307,7 +307,7 @@ class Actors:
             "reveal_blocks": rng.randrange(6, 12), "settle_blocks": rng.randrange(4, 10),
             "capacity": rng.choice([3, 6, 8, 12]), "quota": rng.choice([1, 2, 3]),
             "split_bps": rng.choice([0, 6000, 10_000]), "deferral": rng.choice([0, 1, 12]),
-            "source": at["Source"], "max_age": rng.choice([15, 60, 500]), "collar_bps": rng.choice([0, 300, 10_000]),
+            "source": at["Oracle"], "max_age": rng.choice([15, 60, 500]), "collar_bps": rng.choice([0, 300, 10_000]),
         } | changes  # fmt: skip
 
     def propose(self, inner: Call) -> Call:

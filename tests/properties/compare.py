@@ -81,8 +81,10 @@ def offices(chain: Deployed, model: Model) -> None:
     same("Governor.pending_admin", chain.view("Governor", "pending_admin"), s.pending_admin)
     same("Governor.proposal_count", chain.view("Governor", "proposal_count"), len(s.proposals))
     same("Market.market_count", chain.view("Market", "market_count"), len(s.markets))
-    last = s.observations[-1] if s.observations else (0, 0, 0)
-    same("Source.latest", chain.view("Source", "latest"), last)
+    price, block, time = s.observations[-1] if s.observations else (0, 0, 0)
+    same("Oracle.latest", chain.view("Oracle", "latest"), (price, block))
+    feeder = model.people["feeder_key"].address
+    same("Oracle.observation", chain.view("Oracle", "observation", feeder), (price, time))
     staked = sum(r.bonded + r.unbonding for r in s.relayers.values())
     same("staked tokens", chain.view("Stake", "balanceOf", chain.at["Relayers"]), staked)
     for entry in s.treasuries:

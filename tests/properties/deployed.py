@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import rlp
 from eth_abi import encode
 from eth_utils import keccak
+from eth_utils.abi import collapse_if_tuple
 from vyper.compiler import compile_code, compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
 from vyper.compiler.settings import OptimizationLevel, Settings
@@ -20,6 +21,7 @@ from vyper.compiler.settings import OptimizationLevel, Settings
 from offchain.paths import BUILD
 from offchain.wasm import replace_file
 from scripts import contracts
+from scripts.deploy import UNBOUNDED
 from tests.properties.evm import CHAIN_ID, Evm, Interface, words_of
 from tests.properties.points import R
 
@@ -121,7 +123,7 @@ class Deployed:
         at = self.at
         governor = self._deploy("Governor", "Governor", people["admin"], DELAY)
         registry = self._deploy("Credentials", "Credentials", people["issuer"], governor)
-        self._deploy("Source", "Source", people["feeder"])
+        self._deploy("Oracle", "Oracle", [people["feeder"]], UNBOUNDED.words(1), governor, people["guardian"])
         market = self._next(3)
         pool = self._deploy(
             "Pool", "Pool", market, registry, at["transact"], at["advance"], governor, people["guardian"]
@@ -137,7 +139,7 @@ class Deployed:
         )  # fmt: skip
         assert at["Market"] == market
         kinds = {"Base": "Token", "Quote": "Token", "Stake": "Token", "Fee": "FeeToken"}
-        kinds |= {n: n for n in ("Governor", "Credentials", "Source", "Pool", "Keys", "Relayers", "Market")}
+        kinds |= {n: n for n in ("Governor", "Credentials", "Oracle", "Pool", "Keys", "Relayers", "Market")}
         self.interface_of = {at[name]: interface(kind) for name, kind in kinds.items()}
 
     def _next(self, ahead: int = 0) -> str:
@@ -154,7 +156,7 @@ class Deployed:
         mutated = self._mutation is not None and self._mutation.contract == kind
         code = self._mutation.bytecode() if mutated else artifact["bytecode"]
         constructor = next((e for e in artifact["abi"] if e["type"] == "constructor"), {"inputs": []})
-        types = [entry["type"] for entry in constructor["inputs"]]
+        types = [collapse_if_tuple(entry) for entry in constructor["inputs"]]
         self.at[name] = self._create(bytes.fromhex(code[2:]) + encode(types, arguments))
         return self.at[name]
 

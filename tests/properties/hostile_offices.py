@@ -75,7 +75,7 @@ def odd_office(a: Actors) -> Call:
         lambda: a.push(price=a.pick([2**64, 2**64 - 1, 1])),
         lambda: a.push(time=a.s.time + a.pick([30, 31, 4000, -3600, -3601, -100])),
         lambda: Call(
-            "Source",
+            "Oracle",
             "push",
             [5, a.s.time, *next(a.signers).sign(a.model.observation_hash(5, a.s.time))],
             a.stranger(),

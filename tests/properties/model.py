@@ -5,7 +5,7 @@ import pickle
 from tests.contracts import words
 from tests.properties.deployed import EPOCH_STAKE, SIZES
 from tests.properties.evm import CHAIN_ID
-from tests.properties.offices import Credentials, Governor, Keys, Relayers, Source
+from tests.properties.offices import Credentials, Governor, Keys, Oracle, Relayers
 from tests.properties.points import R
 from tests.properties.rules import BARE, ZERO, Epoch, Order, Verdict, on_curve
 from tests.properties.vault import EMPTY_NOTES
@@ -136,7 +136,7 @@ class Pool(Relayers, Credentials):
         return v
 
 
-class Model(Pool, Keys, Source, Governor):
+class Model(Pool, Keys, Oracle, Governor):
     def save(self) -> bytes:
         return pickle.dumps(self.s)
 
@@ -149,7 +149,7 @@ class Model(Pool, Keys, Source, Governor):
         """The reference price of an epoch past its frozen blocks; None makes it Void."""
         terms = self.s.markets[market]
         freeze = windows(terms, epoch)["freeze"]
-        found = self.price_at(freeze) if terms["source"] == self.at["Source"] else None
+        found = self.price_at(freeze) if terms["source"] == self.at["Oracle"] else None
         return None if found is None or freeze - found[1] > terms["max_age"] else found[0]
 
     def state(self, market: int, epoch: int) -> int:

@@ -254,13 +254,13 @@ ENDS = {
     ),
     "an admin who was not proposed": _in("Governor", "msg.sender == self, ", "True, "),
     "an observation by anyone": _in(
-        "Source", "ecrecover(digest, v, r, s) == feeder", "ecrecover(digest, v, r, s) != empty(address)"
+        "Oracle", "assert seat > 0, ", "assert True, "
     ),
-    "observations out of order": _in("Source", "time > last >> 128", "True"),
+    "observations out of order": _in("Oracle", "time > self.observed[seat] >> 64", "True"),
     "a price of a later block": _in(
-        "Source",
-        "(self.observations[middle] >> 64) & MASK <= number",
-        "(self.observations[middle] >> 64) & MASK <= number + 1",
+        "Oracle",
+        "self.records[middle] >> 64 <= number",
+        "self.records[middle] >> 64 <= number + 1",
     ),
 }
 

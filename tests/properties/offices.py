@@ -1,4 +1,4 @@
-"""The model of tokens, credentials, keys, relayers, source and governor (protocol §2, §3, §5)."""
+"""The model of tokens, credentials, keys, relayers, oracle and governor (protocol §2, §3, §5)."""
 
 from eth_utils import keccak
 
@@ -238,24 +238,26 @@ class Relayers(Tokens):
         return Verdict({"relayers: not the market"})
 
 
-class Source(Rules):
+class Oracle(Rules):
+    """Of one feeder, with bounds that bind nothing: every observation is a price."""
+
     def price_at(self, block: int) -> tuple[int, int] | None:
         """The last price stored at or before a block, and the block that stored it."""
         return next(((price, b) for price, b, _ in reversed(self.s.observations) if b <= block), None)
 
     def observation_hash(self, price: int, time: int) -> bytes:
-        return words.chained(keccak(text="shadowpool.v1.observation"), CHAIN_ID, self.at["Source"], price, time)
+        return words.chained(keccak(text="shadowpool.v1.observation"), CHAIN_ID, self.at["Oracle"], price, time)
 
-    def Source_push(self, sender, price, time, r_v, r, s):
+    def Oracle_push(self, sender, price, time, r_v, r, s):
         v = Verdict()
-        v.need(0 < price < 2**64, "source: price out of range")
-        v.need(time <= self.s.time + 30, "source: time ahead")
-        v.need(time + 3600 >= self.s.time, "source: too old")
+        v.need(0 < price < 2**64, "oracle: price out of range")
+        v.need(time <= self.s.time + 30, "oracle: time ahead")
+        v.need(time + 3600 >= self.s.time, "oracle: too old")
         feeder, digest = self.people["feeder_key"], self.observation_hash(price, time)
         signed = (r_v, r, s) in (feeder.sign(digest), feeder.other_spelling(digest))
-        v.need(signed, "source: not the feeder")
+        v.need(signed, "oracle: not a feeder")
         v.need(time + 3600 < 2**256, BARE)
-        v.need(not self.s.observations or time > self.s.observations[-1][2], "source: not later")
+        v.need(not self.s.observations or time > self.s.observations[-1][2], "oracle: not later")
         if not v:
             self.s.observations.append((price, self.s.block, time))
         return v

@@ -201,7 +201,7 @@ class Promises:
     def _best(self, z: dict, d, orders: list[Terms]) -> None:
         t, cleared = self.model.s.markets[z["market"]], self.vault.payouts[z["print_commitment"]].cleared
         reference, price, volume = d[5], cleared.price, cleared.volume
-        source = self.chain.view("Source", "at", t["start_block"] + (z["epoch"] + 1) * t["commit_blocks"])
+        source = self.chain.view("Oracle", "at", t["start_block"] + (z["epoch"] + 1) * t["commit_blocks"])
         self.need("P5", reference == source[0], "another reference than the source's at the freeze")
         fair = (d[20], d[19], d[22]) == (t["fee_bps"], t["lot"], t["collar_bps"])
         self.need("P5", fair, "cleared under other terms")

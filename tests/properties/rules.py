@@ -127,7 +127,7 @@ class State:
     # Relayers
     relayers: dict = field(default_factory=dict)
     seats: list = field(default_factory=list)
-    # Source: (price, block, time)
+    # Oracle, of one feeder: (price, block, time)
     observations: list = field(default_factory=list)
     # Governor: [call, ready], ready 0 once executed or cancelled
     admin: str = ZERO

@@ -15,7 +15,7 @@ from tests.properties.deployed import interface
 from tests.properties.points import baby_jubjub, signers
 from tests.properties.rules import on_curve
 
-NAMES = ("Market", "Pool", "Relayers", "Credentials", "Governor", "Keys", "Source", "Token")
+NAMES = ("Market", "Pool", "Relayers", "Credentials", "Governor", "Keys", "Oracle", "Token")
 
 
 def random_value(rng: Random, kind: str, components: list[dict]):

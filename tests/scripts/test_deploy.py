@@ -12,7 +12,8 @@ from scripts.deploy import CIRCUITS, deploy
 from scripts.network import DEFAULT_CHAIN_ID
 from tests.world import PARAMETERS, account, anvil
 
-ROLES = {role: account(index).address for index, role in enumerate(("governor", "guardian", "issuer", "feeder"), 1)}
+ROLES = {role: account(index).address for index, role in enumerate(("governor", "guardian", "issuer"), 1)}
+FEEDERS = [account(index).address for index in (4, 5, 6)]
 NAMES = [*CIRCUITS, "settle_8"]
 TOKENS = {"STAKE": Token("0x" + "11" * 20, 18)}
 
@@ -27,7 +28,7 @@ def built():
 def deployed():
     with anvil() as url:
         deployer, seen = account(0), []
-        yield deploy(url, deployer, **ROLES, parameters=PARAMETERS, on_receipt=seen.append), Chain(url), seen
+        yield deploy(url, deployer, **ROLES, feeders=FEEDERS, parameters=PARAMETERS, on_receipt=seen.append), Chain(url), seen
 
 
 def test_contracts_know_each_other(deployed, tmp_path):
@@ -46,7 +47,9 @@ def test_contracts_know_each_other(deployed, tmp_path):
                      "key_verifier": verifiers["key"], "keys": places["Keys"]},
         "Keys": {"pool": places["Pool"], "key_verifier": verifiers["key"], "governance": places["Governor"]},
         "Credentials": {"issuer": ROLES["issuer"], "governance": places["Governor"]},
-        "Source": {"feeder": ROLES["feeder"]},
+        "Oracle": {"feeder_count": 3, "quorum": 2, "lifetime": 3_600, "dispersion_bps": 10_000, "lowest": 1,
+                   "highest": 2**64 - 1, "band_bps": 2**128 - 1, "interval": 1, "calm": 1,
+                   "governance": places["Governor"], "guardian": ROLES["guardian"]},
         "Governor": {"admin": ROLES["governor"]},
     }  # fmt: skip
     for name, views in expected.items():
@@ -84,9 +87,9 @@ def test_no_development_key_and_no_test_token_on_any_other_chain():
     with anvil(chain_id=999) as url:
         chain, deployer = Chain(url), account(0)
         with pytest.raises(DeploymentError, match="name its tokens"):
-            deploy(url, deployer, **ROLES, parameters=PARAMETERS)
+            deploy(url, deployer, **ROLES, feeders=FEEDERS, parameters=PARAMETERS)
         with pytest.raises(CeremonyError, match="development key"):
-            deploy(url, deployer, **ROLES, parameters=PARAMETERS, tokens=TOKENS)
+            deploy(url, deployer, **ROLES, feeders=FEEDERS, parameters=PARAMETERS, tokens=TOKENS)
         assert chain.web3.eth.get_transaction_count(deployer.address) == 0 == chain.head()
 
 
