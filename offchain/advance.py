@@ -36,13 +36,25 @@ def advance(chain: Chain, ledger: Ledger, account: LocalAccount) -> list[Receipt
     return receipts
 
 
-def _claims(chain: Chain, ledger: Ledger) -> Iterator[tuple[int, Advance]]:
+def ready(chain: Chain, ledger: Ledger, block: int) -> int | None:
+    """The chunk that the contract would take next after `block`, if it takes one."""
+    with ledger.lock:
+        chunk = ledger.next_chunk
+        return chunk if _ready(chain, ledger, chunk, block) else None
+
+
+def next_claim(chain: Chain, ledger: Ledger, block: int) -> tuple[int, Advance] | None:
+    """(chunk, what is proven of it) of the chunk that is ready after `block`."""
+    return next(_claims(chain, ledger, block), None)
+
+
+def _claims(chain: Chain, ledger: Ledger, block: int | None = None) -> Iterator[tuple[int, Advance]]:
     """(chunk, what is proven of it), each as soon as the one before it is in the tree."""
     with ledger.lock:
         ledger.sync()
         chunk = ledger.next_chunk
         tree = ledger.tree(chunk >> CHUNK_INDEX_BITS).fork()
-    while _ready(chain, ledger, chunk):
+    while _ready(chain, ledger, chunk, chain.head() if block is None else block):
         index = chunk & ((1 << CHUNK_INDEX_BITS) - 1)
         if index == 0:
             tree = ChunkTree()
@@ -52,15 +64,15 @@ def _claims(chain: Chain, ledger: Ledger) -> Iterator[tuple[int, Advance]]:
         chunk += 1
 
 
-def _ready(chain: Chain, ledger: Ledger, chunk: int) -> bool:
-    """Whether the contract would take this chunk next, with the leaves that the ledger has."""
+def _ready(chain: Chain, ledger: Ledger, chunk: int, block: int) -> bool:
+    """Whether the contract would take this chunk next after `block`, with the leaves that the ledger has."""
     functions = chain.contract("Pool").functions
     leaves = ledger.chunk_leaves(chunk)
-    if not leaves or chain.call(functions.next_chunk()) != chunk:
+    if not leaves or chain.call(functions.next_chunk(), block) != chunk:
         return False
-    if len(leaves) < CHUNK and chain.head() < ledger.leaf_blocks[chunk] + APPEND_DELAY:
+    if len(leaves) < CHUNK and block < ledger.leaf_blocks[chunk] + APPEND_DELAY:
         return False
     link = bytes(32)
     for leaf in leaves:
         link = keccak_words(link, leaf)
-    return chain.call(functions.chunk_chain(chunk)) == link
+    return chain.call(functions.chunk_chain(chunk), block) == link

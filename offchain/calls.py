@@ -4,6 +4,7 @@ A `Call` can be carried by any account, and tests may alter its arguments before
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from offchain.deployment import Deployment
 from offchain.keys import EncryptionKey
 from offchain.streams import Reveal
 
+
+Prove = Callable[..., circuits.Proven]
+"""Whoever proves as `circuits.prove` does; that itself where a builder is given none."""
 
 Claim = claims.Transact | claims.Commit | claims.Reclaim | claims.Advance | claims.Print | claims.Possession
 
@@ -42,10 +46,10 @@ class _Proved:
     seconds: float
 
 
-def _prove(circuit: str, claim: Claim, deployment: Deployment) -> _Proved:
+def _prove(circuit: str, claim: Claim, deployment: Deployment, prove: Prove | None = None) -> _Proved:
     begun = time.monotonic()
     d, inputs = claim.assemble()
-    proven = circuits.prove(circuit, d, inputs, deployment.chain_id, deployment.pool)
+    proven = (prove or circuits.prove)(circuit, d, inputs, deployment.chain_id, deployment.pool)
     return _Proved(proven.words, proven.digest, d, time.monotonic() - begun)
 
 
@@ -103,14 +107,16 @@ def build_reveal(market: int, epoch: int, quota_nullifier: int, reveal: Reveal, 
     return Call("Market", "reveal", (words, signature.v, signature.r, signature.s))
 
 
-def build_advance(deployment: Deployment, claim: claims.Advance) -> Call:
-    proved = _prove("advance", claim, deployment)
+def build_advance(deployment: Deployment, claim: claims.Advance, prove: Prove | None = None) -> Call:
+    proved = _prove("advance", claim, deployment, prove)
     args = (proved.words, proved.digest, claim.new_root, list(claim.leaves))
     return Call("Pool", "advance", args, proved.seconds)
 
 
-def build_print(deployment: Deployment, claim: claims.Print, market: int, epoch: int) -> Call:
-    proved = _prove("print", claim, deployment)
+def build_print(
+    deployment: Deployment, claim: claims.Print, market: int, epoch: int, prove: Prove | None = None
+) -> Call:
+    proved = _prove("print", claim, deployment, prove)
     args = (proved.words, proved.digest, market, epoch, claim.price, claim.volume)
     return Call("Market", "print_epoch", args, proved.seconds)
 
@@ -118,9 +124,11 @@ def build_print(deployment: Deployment, claim: claims.Print, market: int, epoch:
 # --- Keys, each registered with a proof of possession for an account ---
 
 
-def build_register_key(deployment: Deployment, key: EncryptionKey, account: str) -> Call:
+def build_register_key(
+    deployment: Deployment, key: EncryptionKey, account: str, prove: Prove | None = None
+) -> Call:
     """A relayer's reveal key; `account` is the relayer."""
-    proved = _possession(deployment, key, account)
+    proved = _possession(deployment, key, account, prove)
     args = (proved.words, proved.digest, *key.public)
     return Call("Relayers", "register_key", args, proved.seconds)
 
@@ -138,5 +146,7 @@ def build_set_treasury(deployment: Deployment, key: EncryptionKey, account: str,
     return Call("Keys", "set_treasury", args, proved.seconds)
 
 
-def _possession(deployment: Deployment, key: EncryptionKey, account: str) -> _Proved:
-    return _prove("key", claims.Possession(key, int(account, 16)), deployment)
+def _possession(
+    deployment: Deployment, key: EncryptionKey, account: str, prove: Prove | None = None
+) -> _Proved:
+    return _prove("key", claims.Possession(key, int(account, 16)), deployment, prove)

@@ -4,18 +4,25 @@ A settlement is built from blocks as deep as the ledger demands, held to what th
 of the same block, and simulated before it is sent (protocol §6).
 """
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from offchain import circuits, keystore
-from offchain.calls import Call, build_print, build_register_key
+from offchain.advance import next_claim
+from offchain.babyjubjub import Point
+from offchain.calls import Call, build_advance, build_print, build_register_key
 from offchain.chain import Chain, Receipt
 from offchain.claims import Print
 from offchain.field import to_field
 from offchain.keys import EncryptionKey, ShieldedKey
 from offchain.ledger import Ledger
 from offchain.records import EpochRecord
+from relayer.duties import Duties, Duty
+from relayer.proving.job import Prover
 from relayer.reveal_keys import RevealKeys
 from relayer.settlement import EpochData, MarketTerms, Settlement, settle
 
@@ -57,35 +64,64 @@ class SettleReport:
     prove_seconds: float
 
 
+@dataclass(frozen=True)
+class Built:
+    """A settlement that is proven, and the call that lands it."""
+
+    settled: Settlement
+    call: Call
+
+
 class Leader:
     """`notes` owns the leader's fee notes; `folder` keeps reveal keys, under `password` (asked
-    for as `keystore.password` does if None). The ledger must lag by the confirmed depth."""
+    for as `keystore.password` does if None). The ledger must lag by the confirmed depth. Proofs are
+    made by `prover` (of `relayer.proving`), by this process if None.
+
+    `settle`, `print`, … send and wait for a block; `build_…` only make the call, for an outbox.
+    """
 
     def __init__(
-        self, chain: Chain, ledger: Ledger, account, notes: ShieldedKey, folder: Path, password: str | None = None
+        self,
+        chain: Chain,
+        ledger: Ledger,
+        account,
+        notes: ShieldedKey,
+        folder: Path,
+        password: str | None = None,
+        prover: Prover | None = None,
     ):
         self.chain, self.ledger, self.account, self.notes = chain, ledger, account, notes
         self.keys = RevealKeys(folder, keystore.password() if password is None else password)
+        self.duties = Duties(chain, ledger, account.address)
+        self._prover = prover
 
     # --- Stake and keys ---
 
     def register(self) -> Receipt:
         """Enter the registry, with the owner of the fee notes."""
-        return self._send("Relayers", "register", self.notes.owner)
+        return self._send(Call("Relayers", "register", (self.notes.owner,)))
 
     def bond(self, amount: int) -> list[Receipt]:
         """Approve and bond `amount` of the stake token, in its units."""
         relayers = self.chain.contract("Relayers").address
-        return [self._send("StakeToken", "approve", relayers, amount), self._send("Relayers", "bond", amount)]
+        calls = Call("StakeToken", "approve", (relayers, amount)), Call("Relayers", "bond", (amount,))
+        return [self._send(call) for call in calls]
 
     def register_key(self) -> Receipt:
         """Make a reveal key, store it, and then register it for windows that open later."""
-        key = self.keys.create()
-        call = build_register_key(self.chain.deployment, key, self.account.address)
-        return self._prove_and_send(call)
+        return self._send(self._register(self.keys.create(), None))
 
-    def erase_final_keys(self) -> list[int]:
-        """Erase every registered key that nothing can need any more; their versions.
+    def build_register_key(self, block: int, deadline: float | None = None) -> Call:
+        """As `register_key`; a stored key that nobody has registered up to `block` is used first."""
+        with self.ledger.lock:
+            known = [key for (relayer, _), key in self.ledger.reveal_keys.items() if relayer == self.account.address]
+        relayers = self.chain.contract("Relayers").functions
+        version = self.chain.call(relayers.key_version(self.account.address), block)
+        x, y, _ = self.chain.call(relayers.reveal_key(self.account.address, version), block)
+        return self._register(self.keys.leftover([*known, Point(x, y)]) or self.keys.create(), deadline)
+
+    def erase_final_keys(self, retention: int = 0) -> list[int]:
+        """Erase every registered key that nothing can need any more, nor could for `retention` blocks; their versions.
 
         Needed is a key with which a commit window may yet open, or whose epoch is not over as
         deep as the ledger reads: the print of a settlement comes from the key, so until then.
@@ -94,13 +130,14 @@ class Leader:
             self.ledger.sync()
             me, keys = self.account.address, self.ledger.reveal_keys.items()
             mine = {version: key for (relayer, version), key in keys if relayer == me}
-            needed = {record.reveal_version for record in self._mine() if not self._over(record)}
+            led = (record for record in self.ledger.epochs.values() if record.leader == me)
+            needed = {record.reveal_version for record in led if not self._over(record)}
             first = self._first_window()
             block = self.ledger.block
         gone = [
             version
             for version, key in mine.items()
-            if key in self.keys and version not in needed and self._last_window(version, block) < first
+            if key in self.keys and version not in needed and self._last_window(version, block) + retention < first
         ]
         for version in gone:
             self.keys.erase(mine[version])
@@ -110,47 +147,19 @@ class Leader:
 
     def due(self) -> list[tuple[int, int]]:
         """(market, epoch) of all that this relayer leads, can settle now and has not."""
-        with self.ledger.lock:
-            self.ledger.sync()
-            lands = self.chain.head() + 1
-            found = [
-                record
-                for record in self._mine()
-                if record.reveals
-                and not (record.settlement or record.void)
-                and self._windows(record).settle <= self.ledger.block + 1
-                and lands < self._windows(record).deadline
-            ]
-        return [(r.market, r.epoch) for r in found if self._now(r).settled_block == 0]
+        return self._found(self.duties.settle)
 
     def printable(self) -> list[tuple[int, int]]:
         """(market, epoch) of its settlements whose deferral is over and whose print is not out."""
-        with self.ledger.lock:
-            self.ledger.sync()
-            lands = self.chain.head() + 1
-            found = [
-                record
-                for record in self._mine()
-                if (done := record.settlement) and record.printed is None
-                and done.block + self.ledger.markets[record.market].deferral <= lands
-            ]
-        return [(r.market, r.epoch) for r in found if not self._now(r).printed]
+        return self._found(self.duties.print)
 
     def releasable(self) -> list[tuple[int, int]]:
         """(market, epoch) of all that this relayer led and that ended Empty or Void, with stake still reserved."""
-        with self.ledger.lock:
-            self.ledger.sync()
-            found = [
-                record
-                for record in self._mine()
-                if not record.released
-                and (record.void or not record.reveals and self._windows(record).settle <= self.ledger.block + 1)
-            ]
-        return [(r.market, r.epoch) for r in found if not self._now(r).released]
+        return self._found(self.duties.release)
 
     def release(self, market: int, epoch: int) -> Receipt:
         """Free the stake reserved for an epoch that ended Empty or Void; Reverted if it did not."""
-        return self._send("Market", "release", market, epoch)
+        return self._send(Call("Market", "release", (market, epoch)))
 
     def settle(self, market: int, epoch: int) -> SettleReport:
         """Settle an epoch with one proof, as soon as its last reveal is deep enough.
@@ -166,12 +175,8 @@ class Leader:
         if head + 1 >= windows.deadline:
             raise WindowClosed(f"epoch {epoch} had to be settled before block {windows.deadline}; the head is {head}")
         self.chain.wait_for(windows.settle - 1 + self.ledger.depth)
-        settled = self._settlement(market, epoch)
-        deployment, begun = self.chain.deployment, time.monotonic()
-        proven = circuits.prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
-        seconds = time.monotonic() - begun
-        self._unmoved(settled, "latest")
-        receipt = replace(self._send("Market", "settle", *_arguments(settled, proven)), proof_seconds=seconds)
+        built = self.build_settle(market, epoch)
+        settled, receipt = built.settled, self._send(built.call)
         return SettleReport(
             receipt=receipt,
             size=settled.size,
@@ -180,31 +185,63 @@ class Leader:
             price=settled.clearing.price,
             volume=settled.clearing.volume,
             print_salt=settled.print_salt,
-            prove_seconds=seconds,
+            prove_seconds=receipt.proof_seconds,
         )
+
+    def build_settle(self, market: int, epoch: int, deadline: float | None = None) -> Built:
+        """Clear the confirmed reveals of an epoch and prove it, before `deadline` (Unix seconds).
+
+        LeaderError if it cannot be settled, or is another at the head than the one that was proven.
+        """
+        settled, deployment, begun = self._settlement(market, epoch), self.chain.deployment, time.monotonic()
+        prove = self._proving(deadline)
+        proven = prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
+        seconds = time.monotonic() - begun
+        self._unmoved(settled, self.chain.head())
+        return Built(settled, Call("Market", "settle", _arguments(settled, proven), seconds))
 
     def print(self, market: int, epoch: int) -> Receipt:
         """Publish price and volume of a settled epoch; waits for the deferral's last block."""
+        done = self._led(market, epoch).settlement
+        if done is not None:
+            due, head = done.block + self.ledger.markets[market].deferral, self.chain.head()
+            if head + 1 < due:
+                raise WindowClosed(f"the print of epoch {epoch} is deferred until block {due}; the head is {head}")
+            self.chain.wait_for(due)
+        return self._send(self.build_print(market, epoch))
+
+    def build_print(self, market: int, epoch: int, deadline: float | None = None) -> Call:
+        """The proof that price and volume are those of a settlement by this relayer's key; ChainMoved without one."""
         settled = self._settlement(market, epoch)
         done = self._led(market, epoch).settlement
         if done is None or done.print_commitment != settled.print_commitment:
             raise ChainMoved(f"no settlement of epoch {epoch} by this key stands at block {self.ledger.block} yet")
-        due, head = done.block + self.ledger.markets[market].deferral, self.chain.head()
-        if head + 1 < due:
-            raise WindowClosed(f"the print of epoch {epoch} is deferred until block {due}; the head is {head}")
-        self.chain.wait_for(due)
-        clearing = settled.clearing
-        claim = Print(clearing.price, clearing.volume, settled.print_salt)
-        return self._prove_and_send(build_print(self.chain.deployment, claim, market, epoch))
+        claim = Print(settled.clearing.price, settled.clearing.volume, settled.print_salt)
+        return build_print(self.chain.deployment, claim, market, epoch, self._proving(deadline))
+
+    def build_advance(self, block: int, deadline: float | None = None) -> Call:
+        """Move the chunk that is ready after `block` into the tree; WindowClosed if none is."""
+        found = next_claim(self.chain, self.ledger, block)
+        if found is None:
+            raise WindowClosed(f"no chunk of leaves can be advanced after block {block}")
+        return build_advance(self.chain.deployment, found[1], self._proving(deadline))
+
+    def settle_key(self, market: int, epoch: int) -> str:
+        """Names what there is to settle: other reveals or another reference are another settlement."""
+        record = self._led(market, epoch)
+        what = hashlib.sha256(record.reveal_chain + f"{record.reference}".encode()).hexdigest()
+        return f"settle:{market}:{epoch}:{what[:16]}"
+
+    def circuit(self, market: int, epoch: int) -> str:
+        """The circuit that settles an epoch."""
+        return f"settle_{self.size_for(len(self._led(market, epoch).reveals))}"
 
     # --- Reading an epoch ---
 
-    def _now(self, record: EpochRecord):
-        """The contract's record of an epoch at the head, where this relayer's last transaction counts."""
-        return self.chain.call(self.chain.contract("Market").functions.epochs(record.market, record.epoch))
-
-    def _mine(self) -> list[EpochRecord]:
-        return [record for record in self.ledger.epochs.values() if record.leader == self.account.address]
+    def _found(self, find: Callable[[int], list[Duty]]) -> list[tuple[int, int]]:
+        head = self.chain.head()
+        self.ledger.sync(head - self.ledger.depth)
+        return [(duty.market, duty.epoch) for duty in find(head)]
 
     def _led(self, market: int, epoch: int) -> EpochRecord:
         """The record of an epoch with reveals that this relayer leads."""
@@ -229,7 +266,7 @@ class Leader:
                 self._data(record),
                 self._key(record),
                 self.notes.address,
-                self._size(len(record.reveals)),
+                self.size_for(len(record.reveals)),
                 EncryptionKey.generate().scalar,
             )
             self._unmoved(settled, self.ledger.block)
@@ -259,16 +296,17 @@ class Leader:
             )
         return self.keys.load(public)
 
-    def _size(self, count: int) -> int:
+    def size_for(self, count: int) -> int:
         """Slots of the smallest deployed settle circuit that holds `count` reveals."""
         names = (name.split("_") for name in self.chain.deployment.verifiers)
         sizes = sorted(int(size) for kind, *rest in names if kind == "settle" for size in rest)
         fitting = [size for size in sizes if size >= count]
         if not fitting:
-            raise LeaderError(f"no settle circuit is deployed for {count} reveals, only for up to {max(sizes, default=0)}")
+            most = max(sizes, default=0)
+            raise LeaderError(f"no settle circuit is deployed for {count} reveals, only for up to {most}")
         return fitting[0]
 
-    def _unmoved(self, settled: Settlement, block: int | str) -> None:
+    def _unmoved(self, settled: Settlement, block: int) -> None:
         """ChainMoved unless the contract's epoch at `block` is the one that was settled."""
         context = settled.epoch.context
         theirs = self.chain.call(self.chain.contract("Market").functions.epochs(context.market, context.epoch), block)
@@ -303,12 +341,15 @@ class Leader:
         _, _, succeeded = self.chain.call(relayers.reveal_key(self.account.address, version + 1), block)
         return min(registered + ages, succeeded or registered + ages)
 
-    # --- Sending ---
+    # --- Proving and sending ---
 
-    def _send(self, contract: str, function: str, *args) -> Receipt:
-        return self.chain.send(self.account, Call(contract, function, args).on(self.chain))
+    def _register(self, key: EncryptionKey, deadline: float | None) -> Call:
+        return build_register_key(self.chain.deployment, key, self.account.address, self._proving(deadline))
 
-    def _prove_and_send(self, call: Call) -> Receipt:
+    def _proving(self, deadline: float | None) -> Callable[..., circuits.Proven]:
+        return circuits.prove if self._prover is None else partial(self._prover.prove, deadline=deadline)
+
+    def _send(self, call: Call) -> Receipt:
         receipt = self.chain.send(self.account, call.on(self.chain))
         return replace(receipt, proof_seconds=call.proof_seconds)
 

@@ -6,6 +6,7 @@ with a leader that cannot open its orders; the version is looked up on the chain
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from offchain import keystore
@@ -27,6 +28,11 @@ class RevealKeys:
         key = EncryptionKey.generate()
         keystore.save(self._file(key.public), keystore.Kind.ENCRYPTION, key.scalar, self._password)
         return key
+
+    def leftover(self, known: Iterable[Point]) -> EncryptionKey | None:
+        """A stored key that is none of `known`: made by a process that died before it registered it."""
+        strange = sorted(set(self.folder.glob("*.json")) - {self._file(public) for public in known})
+        return keystore.encryption(strange[0], self._password) if strange else None
 
     def __contains__(self, public: Point) -> bool:
         return self._file(public).exists()

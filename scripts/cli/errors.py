@@ -1,7 +1,10 @@
 """The errors that a command answers with one line, and after which a service goes on."""
 
+from sqlalchemy.exc import SQLAlchemyError
 from web3.exceptions import Web3Exception
 
+from indexer.database import DatabaseError
+from indexer.follow import FollowError
 from offchain.admission import Refused
 from offchain.auditor import AuditError
 from offchain.chain import ChainError
@@ -15,12 +18,14 @@ from offchain.ledger import Diverged
 from offchain.prover import ProverError
 from offchain.snarkjs import SnarkjsError
 from offchain.transcript import CeremonyError
+from relayer.config import ConfigError
 from relayer.leader import LeaderError
+from relayer.store import StoreError
 from scripts.cli.common import CommandError
 
 # ValueError is the root of every refusal of a value (RangeError, KeyMaterialError, SettlementError, …).
 EXPECTED = (
     CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
     InsufficientFunds, IssuerError, AuditError, Diverged, LeaderError, CeremonyError, SnarkjsError, Web3Exception,
-    OSError, ValueError,
+    ConfigError, StoreError, OSError, ValueError,
 )  # fmt: skip

@@ -269,12 +269,12 @@ def test_a_key_is_stored_before_it_is_registered(world, tmp_path):
 
 @pytest.mark.parametrize("reveals,size", [(1, 8), (8, 8), (9, 16), (16, 16), (17, 64), (64, 64)])
 def test_the_smallest_circuit_that_fits_settles(world, reveals, size):
-    assert sized(world, "settle_64", "commit", "settle_8", "settle_16")._size(reveals) == size
+    assert sized(world, "settle_64", "commit", "settle_8", "settle_16").size_for(reveals) == size
 
 
 def test_no_circuit_is_large_enough(world):
     with pytest.raises(LeaderError, match="for 65 reveals, only for up to 64"):
-        sized(world, "settle_64", "settle_8")._size(65)
+        sized(world, "settle_64", "settle_8").size_for(65)
 
 
 def sized(world, *names):

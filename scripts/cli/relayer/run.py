@@ -1,67 +1,125 @@
 """`shadowpool relayer run`: the service."""
 
-import time
-import traceback
-from collections.abc import Callable
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from offchain.advance import advance
+from offchain.chain import Chain
+from offchain.deployment import Deployment
+from offchain.keys import from_wallet
+from offchain.ledger import Ledger
+from relayer.carrier import Policy, carrier_app, server
+from relayer.config import RelayerConfig
+from relayer.duties import Duties
 from relayer.leader import Leader
-from scripts.cli.common import AccountFile, AsJson, CommandError, receipt_row, show
-from scripts.cli.errors import EXPECTED
-from scripts.cli.relayer.common import DEFAULT_KEYS, Keys, open_leader, settled_row
+from relayer.proving import open_prover
+from relayer.proving.broker import PASSWORD_VARIABLE
+from relayer.sender import Sender
+from relayer.service import Service, Settings
+from relayer.store import Journal, Store
+from relayer.telemetry import log, logs, metrics, tracing
+from scripts.cli.common import AsJson, CommandError, account, session, show
+from scripts.cli.relayer.common import RelayerAddress, needed_address
 
-POLL_SECONDS = 1.0
-Finder = Callable[[], list[tuple[int, ...]]]
-Action = Callable[..., dict | list[dict]]
+GWEI = 10**9
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", envvar="SHADOWPOOL_CONFIG", help="Settings, as TOML.")]
+Keystore = Annotated[Path | None, typer.Option("--account", help="Keystore of the EVM account; else SHADOWPOOL_KEY.")]
+Folder = Annotated[Path | None, typer.Option("--keys", help="Folder of the reveal keys.")]
+Database = Annotated[str | None, typer.Option("--database", help="sqlite:///FILE or postgresql+psycopg://HOST/NAME.")]
 
 
 def run(
-    account_file: AccountFile = None,
-    keys: Keys = DEFAULT_KEYS,
+    config: ConfigFile = None,
+    account_file: Keystore = None,
+    keys: Folder = None,
+    database: Database = None,
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, then end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, and do nothing: needs no key.")] = False,
+    relayer: RelayerAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Settle what is due, print and release what may be, advance the tree; until interrupted."""
-    leader = open_leader(account_file, keys)
-    while True:
-        failed = _work(leader, as_json)
-        if once:
-            break
-        time.sleep(POLL_SECONDS)
-    if failed:
-        raise CommandError(f"{failed} of this round's tasks could not be done")
+    """Settle, print, release, advance, report who is silent, and change keys; until interrupted.
+
+    It may be killed at any instant: the next one goes on from its database and the chain.
+    """
+    here = session()
+    settings = RelayerConfig.load(config, account=account_file, keys=keys, database=database)
+    if config is None:
+        settings = RelayerConfig(**asdict(settings) | {"rpc": here.rpc, "deployment": here.deployment_file})
+    if dry_run:
+        return show(rehearsed(settings, needed_address(settings.account, relayer)), as_json)
+    with service(settings) as working:
+        if not once:
+            working.run(_interrupted())
+        elif failed := working.run_once():
+            raise CommandError(f"{failed} tasks could not be done: see the log")
 
 
-def _work(leader: Leader, as_json: bool) -> int:
-    """One round, task by task: one that fails is said, counted, tried again in the next, and stops no other."""
-    tasks: list[tuple[str, Finder, Action]] = [
-        ("settle", leader.due, lambda *epoch: settled_row(leader.settle(*epoch))),
-        ("print", leader.printable, lambda *epoch: receipt_row(leader.print(*epoch))),
-        ("release", leader.releasable, lambda *epoch: receipt_row(leader.release(*epoch))),
-        ("advance", lambda: [()], lambda: list(map(receipt_row, advance(leader.chain, leader.ledger, leader.account)))),
-    ]
-    failed = 0
-    for name, find, act in tasks:
-        found = _try(name, find)
-        rows = [_try(" ".join(map(str, (name, *place))), act, *place) for place in found or []]
-        for row in filter(None, rows):
-            show(row, as_json)
-        failed += (found is None) + rows.count(None)
-    return failed
+def rehearsed(config: RelayerConfig, address: str) -> list[dict]:
+    """What the relayer at `address` would do now, the most urgent first."""
+    chain = Chain(config.rpc, Deployment.load(config.deployment), config.confirmations)
+    ledger, head = Ledger(chain), chain.head()
+    ledger.sync(head - ledger.depth)
+    found = Duties(chain, ledger, address, config.key_rotation_blocks).find(head)
+    return [{"would": one.stage, "market": one.market, "epoch": one.epoch, "before": one.deadline} for one in found]
 
 
-def _try(task: str, action: Callable, *args: int):
-    """What `action` gives; None after an error, which is said."""
-    try:
-        return action(*args)
-    except EXPECTED as error:
-        problem = str(error) or type(error).__name__
-    except Exception as error:  # a service outlives what nobody thought of; its text may hold anything
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        problem = f"{type(error).__name__} in {Path(at.filename).name}, line {at.lineno}"
-    typer.echo(f"{time.strftime('%H:%M:%S')} not now: {task}: {problem}", err=True)
-    return None
+@contextmanager
+def service(config: RelayerConfig) -> Iterator[Service]:
+    """All that a relayer consists of, ready to run; closed at the end."""
+    with ExitStack() as stack:
+        logs.configure(config.log_format)
+        stack.callback(tracing.configure(config.tracing_endpoint))
+        deployment = Deployment.load(config.deployment)
+        who = account(config.account)
+        chain = Chain(config.rpc, deployment, config.confirmations)
+        store = Store.open(config.database, deployment)
+        stack.callback(store.close)
+        sender = Sender(chain, store, who, config.fee_cap_gwei * GWEI)
+        stack.callback(sender.close)
+        prover = stack.enter_context(_prover(config))
+        ledger = Ledger(chain, journal=Journal(store))
+        ledger.sync(progress=lambda block: log.info("syncing", block=block))
+        notes = from_wallet(who, deployment.chain_id, deployment.contracts["Pool"])
+        leader = Leader(chain, ledger, who, notes, config.keys, prover=prover)
+        leader.duties.rotate_blocks = config.key_rotation_blocks
+        _listen(config, stack, chain, sender)
+        yield Service(leader, sender, store, Settings(config.workers, config.key_retention_blocks))
+
+
+def _prover(config: RelayerConfig):
+    password = os.environ.get(PASSWORD_VARIABLE)
+    return open_prover(
+        config.redis, config.proof_workers, password, config.prover_processes, float(config.proof_patience)
+    )
+
+
+def _listen(config: RelayerConfig, stack: ExitStack, chain: Chain, sender: Sender) -> None:
+    """Metrics and the carrier, where they are asked for, each on a thread of its own."""
+    if config.metrics_listen is not None:
+        serving, _ = metrics.serve(config.metrics_listen)
+        stack.callback(serving.server_close)
+        stack.callback(serving.shutdown)
+    if config.carrier_listen is not None:
+        host, port = metrics.address(config.carrier_listen)
+        carrier = server(carrier_app(chain, sender, Policy()), host, port)
+        thread = threading.Thread(target=carrier.run, name="carrier", daemon=True)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(lambda: setattr(carrier, "should_exit", True))
+
+
+def _interrupted() -> threading.Event:
+    """Set by Ctrl-C or SIGTERM: what is at work is finished first."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
