@@ -7,6 +7,7 @@ FAIL is a NO-GO. Nothing is sent, registered or changed; without a key, what nee
 import os
 import secrets
 import shutil
+import socket
 import stat
 import tempfile
 import time
@@ -30,6 +31,7 @@ from relayer.reveal_keys import key_file
 from relayer.standing import Standing, pace
 from relayer.store import Store, StoreError
 from relayer.telemetry.fields import place
+from relayer.telemetry.metrics import address
 
 HEAD_SECONDS = 20.0
 """How long the head may stand still before it counts as halted."""
@@ -80,6 +82,7 @@ class Subject:
     database: str | None = None
     redis: str | None = None
     redis_password: str | None = field(default=None, repr=False)
+    listen: tuple[str, ...] = ()
     confirmations: int = 5
     patience: float = HEAD_SECONDS
     clock: Callable[[], float] = time.time
@@ -98,7 +101,9 @@ class Check:
 
     def run(self, report: Callable[[Line], None] = lambda line: None) -> list[Line]:
         """Try every part, whatever became of the others; `report` sees each line as it is found."""
-        parts = ("configuration", "chain", "clock", "account", "stake", "keys", "prover", "disk", "database", "redis")
+        parts = (
+            "configuration", "chain", "clock", "account", "stake", "keys", "prover", "disk", "database", "redis", "listen",
+        )  # fmt: skip
         found: list[Line] = []
         for part in parts:
             for line in self._lines(part):
@@ -360,6 +365,19 @@ class Check:
             yield Level.FAIL, dead, "start it, or take the redis line out: proofs are then made in this process's pool"
             return
         yield Level.OK, "Redis answers"
+
+
+    def _listen(self) -> Findings:
+        for listen in self.subject.listen:
+            host, port = address(listen)
+            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    yield Level.WARN, f"{listen} is in use", "fine if the service runs already; else name another port"
+                    continue
+            yield Level.OK, f"{listen} is free"
 
 
 def _mode(path: Path, most: int) -> tuple[Level, str, str]:

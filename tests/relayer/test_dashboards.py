@@ -109,3 +109,16 @@ def test_panels_stand_beside_each_other():
         cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
         assert not cells & taken and max(x for x, _ in cells) < 24
         taken |= cells
+
+
+def test_the_runbook_names_tests_that_exist():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", RUNBOOK)
+    missing = [(file, name) for file, name in named if f"def {name}(" not in (ROOT / file).read_text()]
+    assert missing == [] and len(named) > 25
+
+
+def test_every_failure_has_a_symptom_a_remedy_and_what_exercises_it():
+    failures = re.split(r"^### ", RUNBOOK.split("## When something fails")[1], flags=re.M)[1:]
+    for failure in failures:
+        words = ("- Exercised by",) if failure.startswith("An upgrade") else ("- Symptom:", "Alert", "- Remedy:", "- Exercised by")
+        assert all(word in failure for word in words), failure.splitlines()[0]

@@ -8,36 +8,47 @@ from rich.console import Console
 
 from offchain.keystore import PASSWORD_VARIABLE
 from relayer.check import HEAD_SECONDS, Check, Level, Line, Subject, go
-from scripts.cli.common import AccountFile, AsJson, session, show
-from scripts.cli.relayer.common import DEFAULT_KEYS, Keys, RelayerAddress, known_address
+from relayer.config import ConfigError
+from relayer.proving.broker import PASSWORD_VARIABLE as REDIS_PASSWORD_VARIABLE
+from scripts.cli.common import AsJson, show
+from scripts.cli.relayer.common import RelayerAddress, configured, known_address
+from scripts.cli.relayer.run import ConfigFile, Database, Folder, Keystore
 
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
 def check(
-    account_file: AccountFile = None,
+    config: ConfigFile = None,
+    account_file: Keystore = None,
     relayer: RelayerAddress = None,
-    keys: Keys = DEFAULT_KEYS,
-    database: Annotated[str | None, typer.Option("--database", envvar="SHADOWPOOL_DATABASE", help="Its URL.")] = None,
-    redis: Annotated[str | None, typer.Option("--redis", envvar="SHADOWPOOL_REDIS", help="Its URL.")] = None,
+    keys: Folder = None,
+    database: Database = None,
     patience: Annotated[float, typer.Option(min=0, help="Seconds in which the chain's head must move.")] = HEAD_SECONDS,
     as_json: AsJson = False,
 ) -> None:
     """Try all that the service needs, and say GO or NO-GO with remedies; exit code 1 for NO-GO. Sends nothing."""
-    here = session()
-    subject = Subject(
-        rpc=here.rpc,
-        deployment=here.deployment_file,
-        keys=keys,
-        account=account_file,
-        address=known_address(account_file, relayer),
-        password=os.environ.get(PASSWORD_VARIABLE),
-        database=database,
-        redis=redis,
-        redis_password=os.environ.get("SHADOWPOOL_REDIS_PASSWORD"),
-        patience=patience,
-    )
-    lines = Check(subject).run((lambda line: None) if as_json else _say)
+    report = (lambda line: None) if as_json else _say
+    try:
+        settings = configured(config, account=account_file, keys=keys, database=database)
+    except ConfigError as error:
+        lines = [Line("configuration", Level.FAIL, str(error), "mend the setting that it names")]
+        report(lines[0])
+    else:
+        subject = Subject(
+            rpc=settings.rpc,
+            deployment=settings.deployment,
+            keys=settings.keys,
+            account=settings.account,
+            address=known_address(settings.account, relayer),
+            password=os.environ.get(PASSWORD_VARIABLE),
+            database=settings.database,
+            redis=settings.redis,
+            redis_password=os.environ.get(REDIS_PASSWORD_VARIABLE),
+            listen=tuple(filter(None, (settings.metrics_listen, settings.carrier_listen))),
+            confirmations=settings.confirmations,
+            patience=patience,
+        )
+        lines = Check(subject).run(report)
     verdict = "GO" if go(lines) else "NO-GO"
     if as_json:
         show({"verdict": verdict, "lines": [vars(line) for line in lines]}, True)

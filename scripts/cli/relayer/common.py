@@ -2,8 +2,9 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from eth_account import Account
@@ -12,6 +13,7 @@ from web3 import Web3
 from offchain.chain import Receipt
 from offchain.keys import from_wallet
 from offchain.keystore import KeystoreError
+from relayer.config import RelayerConfig
 from relayer.leader import Leader, SettleReport
 from relayer.standing import Standing
 from scripts.cli.common import KEY_VARIABLE, CommandError, account, receipt_row, session, show
@@ -30,6 +32,12 @@ def open_leader(account_file: Path | None, keys: Path) -> Leader:
     here, who = session(), account(account_file)
     notes = from_wallet(who, here.deployment.chain_id, here.deployment.contracts["Pool"])
     return Leader(here.chain, here.ledger, who, notes, keys)
+
+
+def configured(file: Path | None, **options: Any) -> RelayerConfig:
+    """The service's settings; without a file, chain and deployment are those of the command line."""
+    here, settings = session(), RelayerConfig.load(file, **options)
+    return settings if file is not None else replace(settings, rpc=here.rpc, deployment=here.deployment_file)
 
 
 def known_address(account_file: Path | None, relayer: str | None) -> str | None:

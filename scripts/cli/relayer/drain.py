@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from offchain.calls import Call
-from relayer.leader import Leader
+from offchain.chain import ChainError
+from relayer.duties import STAGES
+from relayer.service import Service
 from relayer.standing import Standing
-from scripts.cli.common import AccountFile, AsJson, receipt_row, show
-from scripts.cli.errors import EXPECTED
-from scripts.cli.relayer.common import DEFAULT_KEYS, DryRun, Keys, RelayerAddress, in_time, open_leader, standing
-
-POLL_SECONDS = 1.0
+from scripts.cli.common import AsJson, show
+from scripts.cli.relayer.common import RelayerAddress, configured, in_time, standing
+from scripts.cli.relayer.run import ConfigFile, Database, Folder, Keystore, service
 
 KeepStake = Annotated[
     bool, typer.Option("--keep-stake", help="Stay bonded: lead until the reveal key's age ends its turns.")
@@ -33,69 +33,66 @@ class Progress:
         self.quiet = None if may_lead else self.quiet or here.block
         done = self.quiet is not None and here.ledger.block >= self.quiet and not here.open
         left = {
-            "block": here.block,
             "may still lead": [f"{turn.market}/{turn.epoch}" for turn in may_lead],
             "to finish": [f"{led.record.market}/{led.record.epoch} {led.state.name.lower()}" for led in here.open],
+            "safe to stop": done,
         }
         return left, done
 
 
 def drain(
-    account_file: AccountFile = None,
+    config: ConfigFile = None,
+    account_file: Keystore = None,
     relayer: RelayerAddress = None,
-    keys: Keys = DEFAULT_KEYS,
+    keys: Folder = None,
+    database: Database = None,
     keep_stake: KeepStake = False,
-    dry_run: DryRun = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is left to do, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Unbond, settle, print and release all that it leads, then say that it is safe to stop.
+    """Unbond, finish all that it leads, then say that it is safe to stop.
 
     It takes the place of `relayer run`: stop that first. Stopped itself, it goes on where it was.
     """
+    settings = configured(config, account=account_file, keys=keys, database=database)
     if dry_run:
-        left, done = Progress().look(standing(account_file, relayer))
-        return show(left | {"safe to stop": done}, as_json)
-    leader = open_leader(account_file, keys)
-    if not keep_stake:
-        _unbond(leader, as_json)
-    progress, said = Progress(), None
-    while True:
-        leader.ledger.sync()
-        here = Standing(leader.chain, leader.ledger, leader.account.address)
-        left, done = progress.look(here)
-        if (now := {**left, "block": 0}) != said:
-            show(left, as_json)
-            said = now
-        if done:
-            break
-        _finish(leader, as_json)
-        time.sleep(POLL_SECONDS)
-    _say_safe(here, as_json)
-
-
-def _unbond(leader: Leader, as_json: bool) -> None:
-    """All that is bonded; nothing if a drain before did it."""
-    stake = Standing(leader.chain, leader.ledger, leader.account.address).stake
-    if stake.bonded:
-        call = Call("Relayers", "unbond", (stake.bonded,)).on(leader.chain)
-        show(receipt_row(leader.chain.send(leader.account, call)), as_json)
-
-
-def _finish(leader: Leader, as_json: bool) -> None:
-    """One round: what can be settled, printed or released now; what fails is said, and tried in the next."""
-    stages = (
-        (leader.due, lambda *epoch: leader.settle(*epoch).receipt), (leader.printable, leader.print),
-        (leader.releasable, leader.release),
-    )  # fmt: skip
-    for find, act in stages:
-        try:
-            for epoch in find():
-                show(receipt_row(act(*epoch)), as_json)
-        except EXPECTED as error:
-            typer.echo(f"not now: {error}", err=True)
-
-
-def _say_safe(here: Standing, as_json: bool) -> None:
+        return show(Progress().look(standing(settings.account, relayer))[0], as_json)
+    with service(settings) as working:
+        working.duties.stages = tuple(stage for stage in STAGES if stage != "rotate_key")
+        if not keep_stake:
+            _unbond(working)
+        here = _finish(working, as_json)
     stake = here.stake
-    leaves = in_time(stake.withdraw_from - here.block - 1, here.pace) if stake.unbonding else "nothing to withdraw"
+    leaves = in_time(stake.withdraw_from - here.block - 1, here.pace) if stake.unbonding else None
     show({"safe to stop": True, "block": here.block, "withdraw": leaves}, as_json)
+
+
+def _unbond(working: Service) -> None:
+    """All that is bonded; nothing if a drain before did it."""
+    stake = _standing(working).stake
+    if stake.bonded:
+        working.sender.post(f"unbond:{stake.unbonding}:{stake.bonded}", Call("Relayers", "unbond", (stake.bonded,)))
+
+
+def _finish(working: Service, as_json: bool) -> Standing:
+    """The service's rounds until nothing is left; what changed is said."""
+    progress, said, here = Progress(), None, None
+    try:
+        while True:
+            try:
+                working.round(working.chain.head())
+                left, done = progress.look(here := _standing(working))
+            except ChainError as error:
+                left, done = {"not now": str(error)}, False
+            if left != said:
+                show(left, as_json)
+                said = left
+            if done and not working.sender.open():
+                return here
+            time.sleep(working.settings.poll_seconds)
+    finally:
+        working.close()
+
+
+def _standing(working: Service) -> Standing:
+    return Standing(working.chain, working.ledger, working.leader.account.address)
