@@ -12,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 from offchain import admission, claims
 from offchain.admission import OrderRefused
 from offchain.calls import Call, build_commit, build_reclaim, build_reveal, build_transact
+from offchain.carrier import Carrier, send
 from offchain.chain import Chain, Receipt
 from offchain.coins import choose
 from offchain.field import check_range
@@ -35,8 +36,8 @@ class Wallet:
     """The wallet of `key`; `account` is the EVM account that pays and deposits.
 
     Assets are words (`Deployment.asset` gives one by symbol), amounts base units. What
-    is private names the `carrier` that sends it: `account`, whose deposits everyone has seen, would
-    show whose it is.
+    is private names the `carrier` that sends it, an account or a service: `account`, whose deposits
+    everyone has seen, would show whose it is.
     Actions raise `admission.Refused`, `coins.InsufficientFunds` or RangeError before anything
     is sent, and `chain.Reverted` if a contract refuses. `treasury_key` is the treasury's alone.
     """
@@ -97,7 +98,7 @@ class Wallet:
         call = self.build_transact(asset, [], outputs, deposit=amount, account=account)
         return self._send(call, self.account)
 
-    def withdraw(self, asset: int, amount: int, recipient: str, fee: int = 0, carrier: LocalAccount | None = None) -> Receipt:
+    def withdraw(self, asset: int, amount: int, recipient: str, fee: int = 0, carrier: Carrier | None = None) -> Receipt:
         """Pay tokens to an EVM address; `fee`, of the same asset, goes to the carrier."""
         _check_amount(amount)
         carrier = carrier or self.account
@@ -108,19 +109,20 @@ class Wallet:
         )  # fmt: skip
         return self._send(call, carrier)
 
-    def transfer(self, asset: int, amount: int, to: Address, fee: int = 0, *, carrier: LocalAccount) -> Receipt:
+    def transfer(self, asset: int, amount: int, to: Address, fee: int = 0, *, carrier: Carrier) -> Receipt:
         """Send a note to another owner, unseen; `fee` as for a withdrawal."""
         _check_amount(amount)
         paid = int(carrier.address, 16) if fee else 0
         call = self.build_transact(asset, self._pick(asset, amount + fee), [(amount, to)], fee=fee, carrier=paid)
         return self._send(call, carrier)
 
-    def consolidate(self, asset: int, *, carrier: LocalAccount) -> list[Receipt]:
-        """Join the spendable notes of an asset two by two: half as many are left."""
+    def consolidate(self, asset: int, fee: int = 0, *, carrier: Carrier) -> list[Receipt]:
+        """Join the spendable notes of an asset two by two: half as many are left. `fee` is for each pair."""
         usable = [own for own in self.notes() if own.advanced and own.note.asset == asset]
         usable.sort(key=lambda own: own.note.amount)
         pairs = zip(usable[::2], usable[1::2])
-        return [self._send(self.build_transact(asset, list(pair), []), carrier) for pair in pairs]
+        paid = int(carrier.address, 16) if fee else 0
+        return [self._send(self.build_transact(asset, list(pair), [], fee=fee, carrier=paid), carrier) for pair in pairs]
 
     def name_successor(self, address: str) -> Receipt:
         """Let another EVM address be paid in the stead of `account`, should that one be lost."""
@@ -160,7 +162,7 @@ class Wallet:
 
     # --- Orders ---
 
-    def commit(self, market: int, epoch: int, terms: Terms, credential: Issued | None, *, carrier: LocalAccount) -> PlacedOrder:
+    def commit(self, market: int, epoch: int, terms: Terms, credential: Issued | None, *, carrier: Carrier) -> PlacedOrder:
         """Commit a sealed order to an epoch whose window is open."""
         placed, call = self.build_commit(market, epoch, terms, credential)
         return replace(placed, receipt=self._send(call, carrier))
@@ -203,7 +205,7 @@ class Wallet:
         nullifier = self.holdings.quota_nullifiers(market, epoch)[index]
         return PlacedOrder(order, index, nullifier, rk), claim
 
-    def reveal(self, placed: PlacedOrder, *, carrier: LocalAccount) -> Receipt:
+    def reveal(self, placed: PlacedOrder, *, carrier: Carrier) -> Receipt:
         """Open an order to its epoch's leader, once the frozen set is as deep as the ledger stays."""
         return self._send(self.build_reveal(placed), carrier)
 
@@ -235,7 +237,7 @@ class Wallet:
         signature = account.unsafe_sign_hash(message)
         return build_reveal(order.market, order.epoch, placed.quota_nullifier, reveal, signature)
 
-    def reclaim(self, placed: PlacedOrder, *, carrier: LocalAccount) -> Receipt:
+    def reclaim(self, placed: PlacedOrder, *, carrier: Carrier) -> Receipt:
         """Cancel an order before its freeze, or take back one whose epoch ended without it."""
         return self._send(self.build_reclaim(placed), carrier)
 
@@ -353,9 +355,9 @@ class Wallet:
         if self.chain.call(token.functions.allowance(self.account.address, pool)) < amount:
             self.chain.send(self.account, token.functions.approve(pool, amount))
 
-    def _send(self, call: Call, carrier: LocalAccount) -> Receipt:
+    def _send(self, call: Call, carrier: Carrier) -> Receipt:
         """Send a call, and hold back what it spends until the ledger has seen it."""
-        receipt = self.chain.send(carrier, call.on(self.chain))
+        receipt = send(self.chain, carrier, call)
         words = call.args[2] if len(call.args) > 2 and isinstance(call.args[2], dict) else {}
         for name in ("nf0", "nf1", "quota_nullifier"):
             if name in words:

@@ -123,7 +123,7 @@ class Sender:
         head, me = self.chain.head(), self.account.address
         gas = self.chain.allowance(function, {"from": me, "value": value}, function.fn_name, gas, head)
         offer = self._offer()
-        sealed = _Sealed(function.address, function._encode_transaction_data(), value, gas)
+        sealed = _Sealed(function.address, _calldata(function), value, gas)
         with self._lock:
             if (found := self._standing(key)) is not None:
                 return found
@@ -336,6 +336,12 @@ class Sender:
                 session.merge(send)
             session.flush()
         return send
+
+
+def _calldata(function: Sendable) -> str:
+    """A call's bytes, structs given by field name included; the rest of this transaction is nobody's."""
+    unused = ("gas", "nonce", "value", "chainId", "maxFeePerGas", "maxPriorityFeePerGas")
+    return function.build_transaction(dict.fromkeys(unused, 0))["data"]
 
 
 def _hashes(send: Send) -> list[str]:

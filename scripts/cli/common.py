@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from offchain import keystore
+from offchain.carrier import Carrier, CarrierClient
 from offchain.chain import Chain
 from offchain.deployment import Deployment
 from offchain.ledger import Ledger
@@ -35,6 +36,10 @@ AccountFile = Annotated[
 CarrierFile = Annotated[
     Path | None,
     typer.Option("--carrier", envvar="SHADOWPOOL_CARRIER", help="Keystore of the EVM account that sends it for the wallet."),
+]
+CarrierUrl = Annotated[
+    str | None,
+    typer.Option("--carrier-url", envvar="SHADOWPOOL_CARRIER_URL", help="Address of a carrier's service that sends it."),
 ]
 InMyName = Annotated[bool, typer.Option("--in-my-name", help="Send it from the wallet's account: all see whose it is.")]
 MarketId = Annotated[int, typer.Option("--market", help="The market's id.")]
@@ -93,19 +98,19 @@ def account(path: Path | None) -> LocalAccount:
         raise CommandError(f"{KEY_VARIABLE} does not hold a private key of 32 bytes in hexadecimal") from None
 
 
-def carrier(file: Path | None, in_my_name: bool, own: LocalAccount) -> LocalAccount:
-    """Who sends what is private: another account, or the wallet's `own` where that is asked for."""
-    if in_my_name == (file is not None):
+def carrier(file: Path | None, in_my_name: bool, own: LocalAccount, url: str | None = None) -> Carrier:
+    """Who sends what is private: a carrier's service, another account, or the wallet's `own` where that is asked for."""
+    if [in_my_name, file is not None, url is not None].count(True) != 1:
         raise CommandError(
             f"everyone knows {own.address} as a depositor: give --carrier KEYSTORE, an account that nobody ties to it, "
-            "or --in-my-name, and all see whose this is"
+            "or --carrier-url URL, a carrier's service, or --in-my-name, and all see whose this is"
         )
     if in_my_name:
         typer.echo(f"warning: sent by {own.address}, so that all see whose this is", err=True)
         return own
-    found = keystore.account(file, keystore.password())
+    found = CarrierClient(url, session().deployment) if url else keystore.account(file, keystore.password())
     if found.address == own.address:
-        raise CommandError(f"the carrier {found.address} is the wallet's own account: give another's keystore")
+        raise CommandError(f"the carrier {found.address} is the wallet's own account: give another's")
     return found
 
 

@@ -14,6 +14,7 @@ from scripts.cli.common import (
     AccountFile,
     AsJson,
     CarrierFile,
+    CarrierUrl,
     CommandError,
     InMyName,
     MarketId,
@@ -67,6 +68,7 @@ def place(
     epoch: Annotated[int | None, typer.Option(help="Else the epoch whose window is open.")] = None,
     account_file: AccountFile = None,
     carrier_file: CarrierFile = None,
+    carrier_url: CarrierUrl = None,
     in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +77,7 @@ def place(
     if side not in sides:
         raise CommandError(f"side {side!r} is neither buy nor sell")
     terms, issued = Terms(sides[side], quantity, price), Issued.load(credential)
-    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
+    wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
     if market not in wallet.ledger.markets:
         raise CommandError(f"no market {market}; `shadowpool market list` shows them")
     chosen = wallet.ledger.markets[market].epoch_at(session().chain.head()) if epoch is None else epoch
@@ -95,11 +97,12 @@ def reveal(
     only: Only = None,
     account_file: AccountFile = None,
     carrier_file: CarrierFile = None,
+    carrier_url: CarrierUrl = None,
     in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
     """Open committed orders to their epoch's leader, once the window is frozen deep enough."""
-    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
+    wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
     frozen = (EpochState.FROZEN, EpochState.REVEAL)
     waiting = [seen for seen in wallet.orders() if seen.fate == Fate.COMMITTED and seen.epoch_state in frozen]
     # The wallet stands some blocks behind the head, at which the window may be open already.
@@ -114,11 +117,12 @@ def reclaim(
     only: Only = None,
     account_file: AccountFile = None,
     carrier_file: CarrierFile = None,
+    carrier_url: CarrierUrl = None,
     in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
     """Take back what was not settled. With --order it also cancels one whose window is open."""
-    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
+    wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
     due = [seen for seen in wallet.orders() if seen.reclaimable and (only or seen.fate != Fate.COMMITTED)]
     receipts = [wallet.reclaim(placed, carrier=sender) for placed in _chosen(due, only)]
     show([receipt_row(receipt) for receipt in receipts], as_json)

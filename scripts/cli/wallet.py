@@ -1,5 +1,6 @@
 """`shadowpool wallet`: an institution's notes, from its EVM key and the chain."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,14 @@ from eth_account.signers.local import LocalAccount
 
 from offchain import keystore
 from offchain.babyjubjub import Point, check_point
+from offchain.carrier import Carrier, CarrierClient
 from offchain.keys import Address, from_wallet
 from offchain.wallet import Wallet
 from scripts.cli.common import (
     AccountFile,
     AsJson,
     CarrierFile,
+    CarrierUrl,
     CommandError,
     InMyName,
     account,
@@ -29,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, help="An institution's notes and address
 
 Symbol = Annotated[str, typer.Argument(help="The token's symbol in the deployment.")]
 Amount = Annotated[str, typer.Argument(help="In whole tokens, with decimals.")]
+MaxFee = Annotated[str, typer.Option("--max-fee", help="The most a carrier's service may take, in whole tokens.")]
 SEPARATOR = "."
 
 
@@ -37,10 +41,12 @@ def open_wallet(account_file: Path | None) -> Wallet:
     return _wallet(account(account_file))
 
 
-def open_carried(account_file: Path | None, carrier_file: Path | None, in_my_name: bool) -> tuple[Wallet, LocalAccount]:
-    """The wallet, and the account that sends what is private for it."""
+def open_carried(
+    account_file: Path | None, carrier_file: Path | None, carrier_url: str | None, in_my_name: bool
+) -> tuple[Wallet, Carrier]:
+    """The wallet, and who sends what is private for it."""
     own = account(account_file)
-    sender = carrier(carrier_file, in_my_name, own)
+    sender = carrier(carrier_file, in_my_name, own, carrier_url)
     return _wallet(own), sender
 
 
@@ -61,6 +67,18 @@ def _units(symbol: str, text: str) -> tuple[int, int]:
     """(asset, base units) of an amount as typed."""
     asset = session().deployment.asset(symbol)
     return asset, amount(text, session().deployment.tokens[symbol].decimals)
+
+
+def _fee(sender: Carrier, symbol: str, most: str) -> int:
+    """Base units that a carrier's service asks for each transaction; CommandError if that is over `most`."""
+    if not isinstance(sender, CarrierClient):
+        return 0
+    asset, allowed = _units(symbol, most)
+    asked = sender.fee(asset)
+    if asked > allowed:
+        tokens = Decimal(asked).scaleb(-session().deployment.tokens[symbol].decimals)
+        raise CommandError(f"the carrier asks {tokens:f} {symbol} for each: allow it with --max-fee {tokens:f}, or use another")
+    return asked
 
 
 def address_text(address: Address) -> str:
@@ -149,13 +167,16 @@ def transfer(
     to: Annotated[str, typer.Argument(help="A shielded address, as `wallet address` shows it.")],
     account_file: AccountFile = None,
     carrier_file: CarrierFile = None,
+    carrier_url: CarrierUrl = None,
+    max_fee: MaxFee = "0",
     in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
     """Send a note to another owner, unseen."""
     receiver = parse_address(to)
-    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
-    show(receipt_row(wallet.transfer(*_units(symbol, units), receiver, carrier=sender)), as_json)
+    wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
+    fee = _fee(sender, symbol, max_fee)
+    show(receipt_row(wallet.transfer(*_units(symbol, units), receiver, fee, carrier=sender)), as_json)
 
 
 @app.command()
@@ -163,11 +184,13 @@ def consolidate(
     symbol: Symbol,
     account_file: AccountFile = None,
     carrier_file: CarrierFile = None,
+    carrier_url: CarrierUrl = None,
+    max_fee: MaxFee = "0",
     in_my_name: InMyName = False,
     as_json: AsJson = False,
 ) -> None:
     """Join a token's notes two by two."""
     asset = session().deployment.asset(symbol)
-    wallet, sender = open_carried(account_file, carrier_file, in_my_name)
-    receipts = wallet.consolidate(asset, carrier=sender)
+    wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
+    receipts = wallet.consolidate(asset, _fee(sender, symbol, max_fee), carrier=sender)
     show([receipt_row(receipt) for receipt in receipts], as_json)
