@@ -1,7 +1,12 @@
 """Tests side by side: `make test` gives each worker whole files, the longest first."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
+
+# How long an example takes is the machine's load.
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded")
 
 TOGETHER = {
     # One demonstration of minutes, which all of these read; and what ape compiles, which it keeps in one place.

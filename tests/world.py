@@ -62,7 +62,7 @@ def anvil(chain_id: int = 31337, options: tuple[str, ...] = ()) -> Iterator[str]
 
 
 def _answering(url: str, process: subprocess.Popen) -> str:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             Chain(url)

@@ -43,7 +43,7 @@ class Chain:
         options += ["--disable-default-create2-deployer"]
         self.automine = True
         self.process = subprocess.Popen([str(ANVIL), *options], stdin=subprocess.DEVNULL)
-        self._http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self._http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         self._await()
         self.rpc("anvil_setBlockTimestampInterval", 1)
         self.accounts = [to_checksum_address(account) for account in self.rpc("eth_accounts")]
@@ -52,10 +52,10 @@ class Chain:
     def stop(self):
         self._http.close()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def _await(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.rpc("eth_chainId")

@@ -32,7 +32,7 @@ def shown(run):
         input=typed,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout)

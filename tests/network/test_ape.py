@@ -22,7 +22,7 @@ def ape(*arguments, typed=""):
         input=typed,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -60,4 +60,4 @@ def deploy_token(network):
         .build_transaction({"from": faucet.address, "nonce": 0})
     )
     sent = web3.eth.send_raw_transaction(faucet.sign_transaction(transaction).raw_transaction)
-    return web3.eth.wait_for_transaction_receipt(sent, 15)["contractAddress"]
+    return web3.eth.wait_for_transaction_receipt(sent, 90)["contractAddress"]
