@@ -494,11 +494,24 @@ class Admin(_Log, table=True):
 
 
 class Observation(_Log, table=True):
-    """A reference price; the last of each block counts. `time` in seconds."""
+    """A price that a feeder signed. `time` in seconds."""
 
     __tablename__ = "observations"
+    feeder: str = _text()
     price: int = _word()
     time: int = _int()
+
+
+class Quote(_Log, table=True):
+    """What the oracle made of the observations. `kind`: median, unpriced, halted, released, resumed; `agreeing`
+    feeders of the first two, `anchor` of a halt, `account` of who halted or released by hand."""
+
+    __tablename__ = "quotes"
+    kind: str = _text()
+    price: int | None = _word(nullable=True)
+    agreeing: int | None = _int(nullable=True)
+    anchor: int | None = _word(nullable=True)
+    account: str | None = _text(nullable=True)
 
 
 CHAIN_TABLES = tuple(SQLModel.metadata.sorted_tables)

@@ -27,5 +27,6 @@ from scripts.cli.common import CommandError
 EXPECTED = (
     CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
     InsufficientFunds, IssuerError, AuditError, Diverged, LeaderError, CeremonyError, SnarkjsError, Web3Exception,
-    ConfigError, StoreError, OSError, ValueError,
+    ConfigError, StoreError, DatabaseError, FollowError, SQLAlchemyError,
+    OSError, ValueError,
 )  # fmt: skip

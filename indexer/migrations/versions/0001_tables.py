@@ -182,6 +182,7 @@ def upgrade() -> None:
         "observations",
         sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("feeder", sa.Text(), nullable=False),
         sa.Column("price", models.Word(length=64), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("block", "log_index"),
@@ -260,6 +261,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("proposal"),
     )
     op.create_index(op.f("ix_proposals_block"), "proposals", ["block"], unique=False)
+    op.create_table(
+        "quotes",
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("price", models.Word(length=64), nullable=True),
+        sa.Column("agreeing", sa.BigInteger(), nullable=True),
+        sa.Column("anchor", models.Word(length=64), nullable=True),
+        sa.Column("account", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("block", "log_index"),
+    )
     op.create_table(
         "reclaims",
         sa.Column("block", sa.BigInteger(), nullable=False),

@@ -1,0 +1,72 @@
+"""New blocks as they come: by WebSocket where the node speaks it, else by asking."""
+
+import json
+import time
+from collections.abc import Callable
+
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+POLL_SECONDS = 1.0
+"""Between two questions where the node does not push."""
+
+QUIET_SECONDS = 15.0
+"""Without a pushed head for so long, ask: the subscription may have died."""
+
+RETRY_SECONDS = 10.0
+"""Between two attempts to subscribe."""
+
+
+class Heads:
+    """Waits for new heads of the node at `url` (ws://…; None: only by asking). `say` is told of changes of way."""
+
+    def __init__(self, url: str | None, say: Callable[[str], None] = lambda text: None):
+        self.url, self.say = url, say
+        self._socket: ClientConnection | None = None
+        self._retry_at = 0.0
+
+    def wait(self, seconds: float = QUIET_SECONDS) -> None:
+        """Return when there is a new head, or may be; after `seconds` at the latest."""
+        if not self._subscribed():
+            time.sleep(min(POLL_SECONDS, seconds))
+            return
+        try:
+            self._socket.recv(timeout=seconds)
+            while True:     # heads that came meanwhile are the same news
+                self._socket.recv(timeout=0)
+        except TimeoutError:
+            return
+        except (WebSocketException, OSError) as error:
+            self._drop(error)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _subscribed(self) -> bool:
+        """Whether the node pushes; subscribes if it is time to try."""
+        if self._socket is not None:
+            return True
+        if self.url is None or time.monotonic() < self._retry_at:
+            return False
+        try:
+            self._socket = connect(self.url, open_timeout=5, close_timeout=1, max_size=1 << 22)
+            self._socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}))
+            if "result" not in json.loads(self._socket.recv(timeout=5)):
+                raise OSError("it does not take subscriptions")
+        except (WebSocketException, OSError, TimeoutError, ValueError) as error:
+            self._drop(error)
+            return False
+        self.say("new blocks are pushed by WebSocket")
+        return True
+
+    def _drop(self, error: Exception) -> None:
+        self.close()
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        self.say(f"no WebSocket at {self.url} ({type(error).__name__}): asking every {POLL_SECONDS:g} s meanwhile")
+
+
+def websocket_url(rpc_url: str) -> str:
+    """The WebSocket at the same place as an HTTP address, as anvil and others have it."""
+    return "ws" + rpc_url.removeprefix("http")

@@ -1,0 +1,123 @@
+"""`shadowpool indexer`: the chain in a database, held to the contracts and proven again."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+
+from indexer import database, models
+from indexer.follow import DEPTH, SPAN, Follower, Progress
+from indexer.live import Heads, websocket_url
+from offchain.chain import ChainError
+from scripts.cli.common import AsJson, session, show
+
+app = typer.Typer(no_args_is_help=True, help="Follow the chain into a database.")
+
+Database = Annotated[
+    str,
+    typer.Option("--database", envvar="SHADOWPOOL_INDEX", help="sqlite:///FILE or postgresql+psycopg://…", show_default="build/indexer.sqlite"),
+]
+Depth = Annotated[int, typer.Option(min=1, help="How many blocks a reorganisation may undo; a deeper one stops it.")]
+Span = Annotated[int, typer.Option(min=1, help="Blocks that one transaction of the database takes in.")]
+SAY_SECONDS = 2.0
+
+
+@contextmanager
+def _follower(url: str, depth: int, span: int = SPAN) -> Iterator[Follower]:
+    engine = database.open(url)
+    try:
+        follower = Follower(engine, session().chain, depth, span=span)
+        try:
+            yield follower
+        finally:
+            follower.close()
+    finally:
+        engine.dispose()
+
+
+@app.command()
+def run(
+    database_url: Database = database.DEFAULT_URL,
+    depth: Depth = DEPTH,
+    span: Span = SPAN,
+    websocket: Annotated[str | None, typer.Option(help="The node's WebSocket; by default at --rpc. Empty: only ask.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="End at the chain's head, with every proof verified.")] = False,
+) -> None:
+    """Take in what is missing, then every new block; until interrupted, or something does not fit."""
+    with _follower(database_url, depth, span) as follower:
+        _say(f"following from block {follower.block + 1} into {make_url(database_url).render_as_string()}")
+        url = websocket_url(session().rpc) if websocket is None else websocket or None
+        heads, tell = Heads(url, _say), _Teller()
+        try:
+            _sync(follower, tell)
+            if once:
+                follower.finish()
+                _say(f"at block {follower.block}, every proof verified")
+                return
+            _say(f"live at block {follower.block}")
+            while True:
+                heads.wait(1.0 if follower.busy else 15.0)
+                _sync(follower, tell)
+        except KeyboardInterrupt:
+            _say(f"interrupted at block {follower.block}")
+        finally:
+            heads.close()
+
+
+def _sync(follower: Follower, tell: "_Teller") -> None:
+    """One round; a node that does not answer is asked again in the next."""
+    try:
+        follower.sync(progress=tell)
+    except ChainError as error:
+        _say(f"not now: {error}")
+
+
+class _Teller:
+    """Says how far a long backfill is, now and then."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + SAY_SECONDS
+
+    def __call__(self, at: Progress) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + SAY_SECONDS
+        left = "" if at.eta_s is None else f", {at.eta_s:.0f} s to go"
+        _say(f"block {at.block} of {at.head}: {at.events} events, {at.events_per_s:.0f} a second{left}")
+
+
+def _say(text: str) -> None:
+    typer.echo(f"{time.strftime('%H:%M:%S')} indexer: {text}", err=True)
+
+
+@app.command()
+def status(database_url: Database = database.DEFAULT_URL, as_json: AsJson = False) -> None:
+    """How far the database is, and whether it fits."""
+    engine = database.open(database_url)
+    with engine.connect() as connection:
+        row = connection.execute(select(models.Sync.__table__)).mappings().first()
+        counts = {
+            model.__tablename__: connection.execute(select(func.count()).select_from(model.__table__)).scalar_one()
+            for model in (models.Event, models.Epoch, models.Order, models.Settlement, models.Note)
+        }
+        proofs = models.Proof.__table__.c.status
+        found = dict(connection.execute(select(proofs, func.count()).group_by(proofs)).all())
+    engine.dispose()
+    facts = {} if row is None else {name: row[name] for name in ("chain_id", "pool", "state", "block", "head", "compared", "reason")}
+    show(facts | counts | {f"proofs {state.value}": found.get(state, 0) for state in models.ProofStatus}, as_json)
+
+
+@app.command()
+def check(database_url: Database = database.DEFAULT_URL, depth: Depth = DEPTH, as_json: AsJson = False) -> None:
+    """Come to the chain's head, verify every proof, hold all epochs to the contracts; print the tables' digest."""
+    with _follower(database_url, depth) as follower:
+        follower.sync(progress=_Teller())
+        follower.finish()
+        epochs = follower.confirm()
+        with follower.engine.connect() as connection:
+            digest = database.digest(connection)
+        show({"block": follower.block, "epochs compared": epochs, "sha256 of the tables": digest}, as_json)

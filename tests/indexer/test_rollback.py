@@ -1,0 +1,100 @@
+"""Branches that the chain leaves: the tables follow to the byte, as deep as allowed, and no deeper."""
+
+import pytest
+from eth_account import Account
+from sqlalchemy import select
+
+from indexer import database, models
+from indexer.follow import Follower
+from offchain.chain import Chain
+from offchain.ledger import Diverged
+from tests.indexer.conftest import new_branch
+
+DEPTH = 40
+
+
+@pytest.fixture
+def chain(story):
+    """A client with no memory of nonces; what it does is undone in the end."""
+    with new_branch(story) as chain:
+        yield chain
+
+
+def admit(story, chain: Chain, count: int) -> None:
+    """Blocks with an event each, unlike any before."""
+    for _ in range(count):
+        call = chain.contract("Credentials").functions.admit_wallet(Account.create().address)
+        chain.send(story.world.accounts["issuer"], call)
+
+
+def digest(engine) -> str:
+    with engine.connect() as connection:
+        return database.digest(connection)
+
+
+def fresh(engines, chain: Chain) -> str:
+    """The digest of a sync from the start."""
+    follower = Follower(engines(), chain)
+    follower.sync()
+    follower.finish()
+    follower.close()
+    return digest(follower.engine)
+
+
+@pytest.fixture
+def follower(chain, engines):
+    made = Follower(engines(), chain, depth=DEPTH, span=50)
+    made.sync()
+    made.finish()
+    yield made
+    made.close()
+
+
+def test_reorganisations_leave_what_a_fresh_sync_makes(story, chain, follower, engines):
+    request = chain.web3.provider.make_request
+    for depth in (1, 3, 17, DEPTH - 1):
+        admit(story, chain, 2)
+        follower.sync()
+        before = digest(follower.engine)
+        assert "error" not in request("anvil_reorg", [depth, []])
+        admit(story, Chain(story.url, story.world.deployment, poll_seconds=0.01), 1)
+        assert follower.sync() == chain.head() and digest(follower.engine) != before
+    follower.finish()
+    assert digest(follower.engine) == fresh(engines, chain)
+
+
+def test_a_shorter_chain_is_followed_back(story, chain, follower, engines):
+    mark = chain.web3.provider.make_request("evm_snapshot", [])["result"]
+    height = follower.block
+    admit(story, chain, 5)
+    follower.sync()
+    chain.web3.provider.make_request("evm_revert", [mark])
+    assert follower.sync() == chain.head() == height
+    assert digest(follower.engine) == fresh(engines, chain)
+
+
+def test_the_settled_epoch_is_undone_and_done_again(story, engines):
+    """Sixty blocks and more with every kind of proof go, and come back as they were."""
+    deep = Follower(engines(), story.world.chain, depth=10**6)
+    deep.sync()
+    deep.finish()
+    whole = digest(deep.engine)
+    with deep.engine.connect() as connection:
+        settled = connection.execute(select(models.Settlement.block)).scalar_one()
+    deep._go_back(settled - 30)
+    deep.sync()
+    deep.finish()
+    assert digest(deep.engine) == whole
+    deep.close()
+
+
+def test_deeper_than_allowed_stops(story, chain, follower):
+    chain.web3.provider.make_request("anvil_reorg", [DEPTH + 5, []])
+    before = digest(follower.engine)
+    with pytest.raises(Diverged, match="--depth"):
+        follower.sync()
+    assert digest(follower.engine) == before
+    with follower.engine.connect() as connection:
+        row = connection.execute(select(models.Sync.__table__)).one()
+        assert row.state == models.SyncState.STOPPED and "--depth" in row.reason
+        assert connection.execute(select(models.Divergence.reason)).scalars().all() == [row.reason]
