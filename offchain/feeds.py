@@ -137,7 +137,7 @@ class _Book:
     """The best prices of the orders that stand; deleted ones leave the heaps when they come up."""
 
     def __init__(self) -> None:
-        self.standing: dict[str, Fraction] = {}
+        self.standing: dict[str, tuple[str, Fraction]] = {}
         self.sides: dict[str, list[tuple[Fraction, str]]] = {"bid": [], "ask": []}
 
     def apply(self, where: str, order: str, action: str, side: str, price: Fraction) -> None:
@@ -145,8 +145,8 @@ class _Book:
             raise FeedError(f"{where}: {action!r} of {side!r} is no event of an order")
         if action == "deleted":
             self.standing.pop(order, None)
-        elif price > 0 and self.standing.get(order) != price:
-            self.standing[order] = price
+        elif price > 0 and self.standing.get(order) != (side, price):
+            self.standing[order] = side, price
             heappush(self.sides[side], (-price if side == "bid" else price, order))
 
     def middle(self) -> Fraction | None:
@@ -156,7 +156,7 @@ class _Book:
     def _best(self, side: str) -> Fraction | None:
         """The key of the best order that stands: its price, negative for a bid."""
         heap = self.sides[side]
-        while heap and self.standing.get(heap[0][1]) != abs(heap[0][0]):
+        while heap and self.standing.get(heap[0][1]) != (side, abs(heap[0][0])):
             heappop(heap)
         return heap[0][0] if heap else None
 

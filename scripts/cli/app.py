@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import auditor, ceremony, issuer, market, order, relayer, wallet, worker
+from scripts.cli import auditor, ceremony, feeder, indexer, issuer, market, order, relayer, wallet, worker
 from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, begin
 from scripts.cli.errors import EXPECTED
 from scripts.network.cli import app as network
@@ -15,7 +15,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for name, commands in (
     ("wallet", wallet), ("order", order), ("issuer", issuer),
     ("relayer", relayer), ("auditor", auditor), ("market", market),
-    ("ceremony", ceremony), ("worker", worker),
+    ("ceremony", ceremony), ("worker", worker), ("indexer", indexer),
+    ("feeder", feeder),
 ):  # fmt: skip
     app.add_typer(commands.app, name=name)
 app.add_typer(network, name="network")

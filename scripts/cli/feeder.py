@@ -1,0 +1,157 @@
+"""`shadowpool feeder`: a feeder of a market's reference price, and what the oracle says.
+
+The configuration is a TOML file without secrets:
+
+    market = 0
+    signer = "feeder.json"          # keystore of the feeder's key
+    carrier = "carrier.json"        # keystore of the account that pays for gas; the signer if left out
+
+    [feed]
+    kind = "orders"                 # orders: an exchange's order events; csv: columns time, price
+    path = "bitstamp-btcusd-orders-2015-05-01.csv.xz"
+    speed = 1                       # times as fast as recorded
+
+    [policy]                        # all optional: offchain.feeder.Policy
+    window = 30
+
+Paths are relative to the file. A recorded feed begins when the command does, and the command ends with it.
+"""
+
+import threading
+import time
+import tomllib
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from web3.contract import Contract
+
+from offchain import keystore
+from offchain.feeder import Feeder, Outcome, Policy
+from offchain.feeds import RECORDED, Replay, Unit
+from offchain.field import check_range
+from offchain.records import MarketTerms
+from scripts.cli.common import AsJson, CommandError, MarketId, Session, session, show
+
+app = typer.Typer(no_args_is_help=True, help="A feeder of the reference price, and the oracle's state.")
+HALTS = ("no", "by its band", "by hand")
+clock = time.time
+
+
+@dataclass(frozen=True)
+class FeederConfig:
+    """The file above; `load` raises CommandError naming file, key and remedy."""
+
+    market: int
+    signer: Path
+    carrier: Path
+    kind: str
+    path: Path
+    speed: int = 1
+    policy: Policy = field(default_factory=Policy)
+
+    @classmethod
+    def load(cls, file: Path) -> "FeederConfig":
+        try:
+            given = tomllib.loads(file.read_text())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise CommandError(f"{file} cannot be read as TOML: {error}") from None
+        top = _table(file, "", given, {"market": int, "signer": str, "feed": dict}, {"carrier": str, "policy": dict})
+        feed = _table(file, "feed.", top["feed"], {"kind": str, "path": str}, {"speed": int})
+        policy = _table(file, "policy.", top.get("policy", {}), {}, {one.name: int for one in fields(Policy)})
+        if feed["kind"] not in RECORDED:
+            raise CommandError(f"{file}: feed.kind is {feed['kind']!r}; it is one of {', '.join(RECORDED)}")
+        try:
+            check_range(top["market"], 0, 1 << 64, "market")
+            check_range(feed.get("speed", 1), 1, 10_000, "feed.speed")
+            wishes = Policy(**policy)
+        except ValueError as error:
+            raise CommandError(f"{file}: {error}") from None
+        at = file.parent
+        carrier = at / top.get("carrier", top["signer"])
+        return cls(
+            top["market"], at / top["signer"], carrier, feed["kind"], at / feed["path"], feed.get("speed", 1), wishes
+        )
+
+
+def _table(file: Path, prefix: str, given: dict, needed: dict[str, type], optional: dict[str, type]) -> dict:
+    """A table whose keys are those named, of their types; CommandError for any other."""
+    known = needed | optional
+    for key in given.keys() - known:
+        raise CommandError(f"{file}: no key {prefix}{key}; there are {', '.join(known)}")
+    for key in needed.keys() - given:
+        raise CommandError(f"{file} lacks {prefix}{key}")
+    for key, value in given.items():
+        if type(value) is not known[key]:
+            raise CommandError(f"{file}: {prefix}{key} must be of type {known[key].__name__}")
+    return given
+
+
+def _terms(here: Session, market: int) -> MarketTerms:
+    if market not in here.ledger.markets:
+        raise CommandError(f"no market {market}; `shadowpool market list` shows them")
+    return here.ledger.markets[market]
+
+
+def _oracle(here: Session, terms: MarketTerms) -> Contract:
+    return here.chain.at("Oracle", terms.source)
+
+
+def _decimals(here: Session, token: str) -> int:
+    return here.chain.call(here.chain.token(token).functions.decimals())
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option("--config", help="TOML file; `shadowpool feeder --help` shows the docs.")],
+    poll_seconds: Annotated[float, typer.Option(min=0.01, help="Between two looks at the feed.")] = 1.0,
+) -> None:
+    """Observe a feed, sign its price and carry it to the market's oracle, until the feed ends or ^C."""
+    wanted, here = FeederConfig.load(config), session()
+    terms, password = _terms(here, wanted.market), keystore.password()
+    unit = Unit(_decimals(here, terms.base), _decimals(here, terms.quote), terms.lot)
+    signer, carrier = (keystore.account(file, password) for file in (wanted.signer, wanted.carrier))
+    feed = Replay(RECORDED[wanted.kind](wanted.path), Fraction(clock()), wanted.speed)
+    last: list[Outcome] = []
+
+    def report(outcome: Outcome, facts: dict) -> None:
+        if outcome in (Outcome.SENT, Outcome.CARRIED) or last != [outcome]:
+            details = "".join(f", {name} {value}" for name, value in facts.items())
+            typer.echo(f"{time.strftime('%H:%M:%S')} {outcome}{details}")
+        last[:] = [outcome]
+
+    feeder = Feeder(
+        here.chain, _oracle(here, terms), feed, unit, signer, carrier, wanted.policy, clock, report
+    )
+    waiting = threading.Event()
+    try:
+        feeder.run(lambda seconds: feed.over or waiting.wait(seconds), poll_seconds)
+        feeder.step()
+        typer.echo("the record has ended")
+    except KeyboardInterrupt:
+        typer.echo("stopped")
+
+
+@app.command()
+def status(market: MarketId = 0, as_json: AsJson = False) -> None:
+    """The oracle's price, whether it is halted, and each feeder's last observation."""
+    here = session()
+    oracle, head = _oracle(here, _terms(here, market)), here.chain.head()
+    now = here.chain.timestamp(head)
+
+    def ask(name: str, *arguments):
+        return here.chain.call(oracle.functions[name](*arguments), head)
+
+    (price, block), (anchor, since), (median, agreeing) = ask("latest"), ask("anchored"), ask("consensus")
+    rows: dict = {
+        "oracle": oracle.address, "block": head, "price": price or None, "stored in": block or None,
+        "halted": HALTS[ask("halt_by")], "anchor": anchor or None, "anchor of": since or None,
+        "median": median or None, "agree": f"{agreeing} of {ask('feeder_count')}, quorum {ask('quorum')}",
+    }  # fmt: skip
+    for seat in range(1, ask("feeder_count") + 1):
+        address = ask("feeders", seat)
+        seen, at = ask("observation", address)
+        rows[address] = f"{seen}, {now - at} s old" if seen else "nothing yet"
+    show(rows, as_json)
