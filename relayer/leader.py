@@ -25,6 +25,7 @@ from relayer.duties import Duties, Duty
 from relayer.proving.job import Prover
 from relayer.reveal_keys import RevealKeys
 from relayer.settlement import EpochData, MarketTerms, Settlement, settle
+from relayer.telemetry import span
 
 
 class LeaderError(Exception):
@@ -195,7 +196,8 @@ class Leader:
         """
         settled, deployment, begun = self._settlement(market, epoch), self.chain.deployment, time.monotonic()
         prove = self._proving(deadline)
-        proven = prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
+        with span("prove", market=market, epoch=epoch, circuit=settled.circuit):
+            proven = prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
         seconds = time.monotonic() - begun
         self._unmoved(settled, self.chain.head())
         return Built(settled, Call("Market", "settle", _arguments(settled, proven), seconds))
@@ -262,13 +264,14 @@ class Leader:
         with self.ledger.lock:
             if not record.reveals:
                 raise LeaderError(f"epoch {epoch} of market {market} has no reveals: it ends empty, unsettled")
-            settled = settle(
-                self._data(record),
-                self._key(record),
-                self.notes.address,
-                self.size_for(len(record.reveals)),
-                EncryptionKey.generate().scalar,
-            )
+            with span("clear", market=market, epoch=epoch):
+                settled = settle(
+                    self._data(record),
+                    self._key(record),
+                    self.notes.address,
+                    self.size_for(len(record.reveals)),
+                    EncryptionKey.generate().scalar,
+                )
             self._unmoved(settled, self.ledger.block)
         return settled
 
