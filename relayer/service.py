@@ -59,6 +59,7 @@ class Service:
     _running: dict[str, Future] = field(default_factory=dict)
     _first_seen: dict[str, int] = field(default_factory=dict)
     _warned: set[int] = field(default_factory=set)
+    _troubled: set[tuple] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.chain, self.ledger, self.duties = self.leader.chain, self.leader.ledger, self.leader.duties
@@ -82,7 +83,7 @@ class Service:
         log.info("service stopped")
 
     def run_once(self) -> int:
-        """Rounds until nothing is due, at work or open; how many duties could not be done."""
+        """Rounds until nothing is due, at work or open; how many duties failed last."""
         while True:
             begun = self.round(self.chain.head())
             wait_for(list(self._running.values()))
@@ -90,7 +91,7 @@ class Service:
                 break
             time.sleep(self.settings.poll_seconds)
         self.close()
-        return len(self.store.tasks("failed", "skipped"))
+        return len(self._troubled)
 
     def close(self) -> None:
         """Let what is at work end, and start nothing more."""
@@ -201,12 +202,14 @@ class Service:
         metrics.settles.labels(result="late").inc()
         log.warning("cannot settle in time", market=duty.market, epoch=duty.epoch, head=head, deadline=duty.deadline)
         self.store.keep_task(task, state="skipped", deadline=duty.deadline, next_block=duty.deadline)
+        self._troubled.add((task.stage, task.market, task.epoch))
 
     def _failed(self, task: Task, error: Exception, head: int) -> None:
         """Try again later: soon where there is a deadline, ever more rarely elsewhere."""
         most = URGENT_BACKOFF if task.deadline is not None else MOST_BACKOFF
         wait = min(2 ** min(task.attempts - 1, 6), most)
         self.store.keep_task(task, state="failed", error=type(error).__name__, next_block=head + wait)
+        self._troubled.add((task.stage, task.market, task.epoch))
         expected = isinstance(error, (LeaderError, Reverted, Late))
         metrics.task_errors.labels(stage=task.stage, error=type(error).__name__).inc()
         where = {"stage": task.stage, "market": task.market, "epoch": task.epoch, "attempts": task.attempts}
@@ -226,6 +229,7 @@ class Service:
                 task, state="done" if done else "failed", block=send.block, next_block=head + backoff,
                 error=None if done else f"transaction {send.state}",
             )  # fmt: skip
+            (self._troubled.discard if done else self._troubled.add)((task.stage, task.market, task.epoch))
             metrics.tasks.labels(stage=task.stage, result="done" if done else "failed").inc()
             if task.stage == "settle":
                 metrics.settles.labels(result="settled" if done else "failed").inc()

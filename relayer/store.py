@@ -10,18 +10,20 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, Text, UniqueConstraint, delete, event, text
+import psycopg
+from sqlalchemy import BigInteger, Column, Engine, LargeBinary, Text, UniqueConstraint, delete, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlmodel import Field, Session, SQLModel, create_engine, select
+from sqlmodel import Field, Session, SQLModel, create_engine, func, select
 
 from offchain.chain import Event
 from offchain.deployment import Deployment
 from offchain.state import State
+from relayer.telemetry import log, metrics
 
 SCHEMA = "1"
 TIPS_KEPT = 1024
@@ -296,30 +298,33 @@ class FileLease(Lease):
 
 
 class ServerLease(Lease):
-    """An advisory lock of PostgreSQL, on a connection of its own."""
+    """An advisory lock of PostgreSQL, on a bare connection of its own: one that reconnects would lose it silently."""
 
     def __init__(self, engine: Engine, name: str):
         self.name, self._engine = name, engine
         self._id = int.from_bytes(hashlib.sha256(f"shadowpool {name}".encode()).digest()[:8], "big", signed=True)
-        self._connection = None
+        self._connection: psycopg.Connection | None = None
         self.hold()
 
     def hold(self) -> None:
-        try:
-            if self._connection is not None:
-                self._connection.execute(text("SELECT 1"))  # the lock lives as long as the connection
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.execute("SELECT 1")    # the lock lives as long as the connection
                 return
-        except DBAPIError:
             self.close()
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:id)"), {"id": self._id}).scalar():
+        pooled = self._engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        connection.autocommit = True
+        if not connection.execute("SELECT pg_try_advisory_lock(%s)", [self._id]).fetchone()[0]:
             connection.close()
             raise Busy(f"another process writes as {self.name} in this database: stop it, or use another account")
         self._connection = connection
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.invalidate()   # closes it for good: a pooled one would keep the lock
+            with suppress(psycopg.Error):   # at once, not when the server sees that the connection is gone
+                self._connection.execute("SELECT pg_advisory_unlock(%s)", [self._id])
             self._connection.close()
             self._connection = None
 
@@ -350,6 +355,10 @@ class Journal:
     def cut(self, block: int) -> None:
         """Forget everything after `block`."""
         with self.store.session() as session:
+            depth = (session.exec(select(func.max(Tip.number))).one() or block) - block
+            metrics.reorganisations.inc()
+            metrics.reorg_depth.set(depth)
+            log.warning("reorganised", block=block, depth=depth)
             session.exec(delete(EventRow).where(EventRow.block > block))
             session.exec(delete(Tip).where(Tip.number > block))
 

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from offchain.chain import Event
 from offchain.deployment import Deployment
 from relayer import store as module
-from relayer.store import EventRow, Journal, Meta, Store, StoreError, Task, Tip
+from relayer.store import Busy, EventRow, Journal, Meta, Store, StoreError, Task, Tip
+from scripts.services import postgres
 from tests.relayer.databases import KINDS, database
 
 DEPLOYMENT = Deployment(31337, 1, {"Pool": "0x" + "11" * 20}, {}, {})
@@ -125,3 +127,25 @@ def test_the_last_proving_times_are_kept(store, monkeypatch):
         store.took("settle_8", seconds, 7)
     store.took("print", 0.25, 7)
     assert store.timings("settle_8") == [4.5, 3.5, 2.5] and store.timings("key") == []
+
+
+def test_a_database_that_died_is_used_again(tmp_path):
+    """Killed and started again: the store answers, and the lease is taken anew before anything is signed."""
+    with postgres(tmp_path / "postgres") as server:
+        store = Store.open(server.url, DEPLOYMENT)
+        lease = store.lease("somebody")
+        server.kill()
+        with pytest.raises(DBAPIError):
+            store.tasks()
+        with pytest.raises(DBAPIError):
+            lease.hold()
+        server.start()
+        assert store.tasks() == []
+        lease.hold()
+        other = Store.open(server.url)
+        with pytest.raises(Busy):
+            other.lease("somebody")
+        lease.close()
+        other.lease("somebody").close()
+        other.close()
+        store.close()
