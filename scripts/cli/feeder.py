@@ -1,20 +1,7 @@
 """`shadowpool feeder`: a feeder of a market's reference price, and what the oracle says.
 
-The configuration is a TOML file without secrets:
-
-    market = 0
-    signer = "feeder.json"          # keystore of the feeder's key
-    carrier = "carrier.json"        # keystore of the account that pays for gas; the signer if left out
-
-    [feed]
-    kind = "orders"                 # orders: an exchange's order events; csv: columns time, price
-    path = "bitstamp-btcusd-orders-2015-05-01.csv.xz"
-    speed = 1                       # times as fast as recorded
-
-    [policy]                        # all optional: offchain.feeder.Policy
-    window = 30
-
-Paths are relative to the file. A recorded feed begins when the command does, and the command ends with it.
+The configuration, a TOML file without secrets, is described in docs/feeder.md. A recorded feed begins
+when the command does, and the command ends with it.
 """
 
 import threading
@@ -42,7 +29,7 @@ clock = time.time
 
 @dataclass(frozen=True)
 class FeederConfig:
-    """The file above; `load` raises CommandError naming file, key and remedy."""
+    """A feeder's settings (docs/feeder.md); `load` raises CommandError naming file, key and remedy."""
 
     market: int
     signer: Path
@@ -105,7 +92,7 @@ def _decimals(here: Session, token: str) -> int:
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Option("--config", help="TOML file; `shadowpool feeder --help` shows the docs.")],
+    config: Annotated[Path, typer.Option("--config", help="TOML file, as docs/feeder.md says.")],
     poll_seconds: Annotated[float, typer.Option(min=0.01, help="Between two looks at the feed.")] = 1.0,
 ) -> None:
     """Observe a feed, sign its price and carry it to the market's oracle, until the feed ends or ^C."""
