@@ -16,6 +16,11 @@ NODE = BUILD / "node"
 BIN = BUILD / "bin"
 REQUIREMENTS = ROOT / "requirements.txt"
 PROVER = ROOT / "circuits" / "prover"
+FRONTEND = ROOT / "frontend"
+WEB = BUILD / "web"
+WEB_FILES = tuple(FRONTEND / name for name in ("package.json", "package-lock.json", ".npmrc"))
+WEB_SOURCES = tuple(FRONTEND / name for name in ("src", "public", "index.html", "vite.config.ts", "tsconfig.json"))
+WEB_LINK = FRONTEND / "node_modules"
 NPM_FILES = tuple(ROOT / name for name in ("package.json", "package-lock.json", ".npmrc"))
 
 # The last go-ethereum with Clique. It is past its end of life: for private networks only.
@@ -60,10 +65,23 @@ def _locked(package: str) -> str:
 
 
 def node(shell: Shell) -> None:
-    NODE.mkdir(parents=True, exist_ok=True)
-    for path in NPM_FILES:
-        (NODE / path.name).write_bytes(path.read_bytes())
-    shell("npm", "ci", "--ignore-scripts", cwd=NODE)
+    _npm_ci(shell, NODE, NPM_FILES)
+
+
+def _npm_ci(shell: Shell, folder: Path, files: tuple[Path, ...]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        (folder / path.name).write_bytes(path.read_bytes())
+    shell("npm", "ci", "--ignore-scripts", cwd=folder)
+
+
+def frontend(shell: Shell) -> None:
+    _npm_ci(shell, WEB, WEB_FILES)
+    # The sources find their modules by this link, so that what is installed stays under build/.
+    if WEB_LINK.is_symlink() or not WEB_LINK.exists():
+        WEB_LINK.unlink(missing_ok=True)
+        WEB_LINK.symlink_to("../build/web/node_modules")
+    shell(WEB / "node_modules" / ".bin" / "vite", "build", cwd=FRONTEND)
 
 
 def geth(shell: Shell) -> None:
@@ -100,6 +118,12 @@ STEPS = [
         facts=(str(ROOT), sys.version),
     ),
     Step("node", node, (NODE / "node_modules" / "snarkjs",), inputs=NPM_FILES),
+    Step(
+        "frontend",
+        frontend,
+        (WEB / "node_modules" / "vite", BUILD / "frontend" / "index.html", WEB_LINK),
+        inputs=(*WEB_FILES, *WEB_SOURCES),
+    ),
     Step("prover", prover, (BIN / "shadowpool-prover",), inputs=(PROVER,), after=("node",)),
     Step(
         "contracts",

@@ -1,0 +1,21 @@
+/// <reference types="vitest/config" />
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  plugins: [react()],
+  build: {
+    outDir: "../build/frontend",
+    emptyOutDir: true,
+    // The policy allows no data: or inline code, so nothing is inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    // The first with light-dark(), which both themes are written in.
+    target: ["chrome123", "firefox120", "safari17.5"],
+  },
+  worker: { format: "es" },
+  // node_modules is a link into build/, beside which Vite keeps what it caches.
+  cacheDir: "../build/web/.vite",
+  server: { proxy: { "/v1": { target: "http://127.0.0.1:8700", ws: true } } },
+  test: { include: ["src/**/*.test.ts"] },
+});

@@ -1,0 +1,18 @@
+"""The frontend's own checks: types, and vitest over its pure parts."""
+
+import subprocess
+
+import pytest
+
+from offchain.paths import BUILD, ROOT
+
+TOOLS = BUILD / "web" / "node_modules" / ".bin"
+
+
+@pytest.mark.parametrize("command", [("tsc", "--noEmit"), ("vitest", "run")], ids=lambda command: command[0])
+def test_passes(command):
+    tool, *arguments = command
+    done = subprocess.run(
+        [TOOLS / tool, *arguments], cwd=ROOT / "frontend", capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,138 @@
+"""Reference vectors that Python and the browser share: every word from `offchain` and the relayer's settlement.
+
+All of it is repeatable, the Groth16 proof too: it is made with a trapdoor that the tests keep.
+"""
+
+import json
+import random
+from unittest import mock
+
+from offchain import babyjubjub, keystore
+from offchain.field import R, tag
+from offchain.paths import ROOT
+from offchain.poseidon import USES, node, permute, sponge, squeeze
+from offchain.poseidon import hash as poseidon_hash
+from offchain.statement import circuit_id, statement
+from tests.circuits.batch import BUY, SELL, Batch
+from tests.contracts.groth import key as trapdoor_key
+
+FILE = ROOT / "frontend" / "src" / "crypto" / "vectors.json"
+PASSWORD = "correct horse"
+LENGTHS = (1, 16, 17, 122)
+
+
+def text() -> str:
+    """The file's content: numbers as decimal strings."""
+    return json.dumps(_decimal(make()), indent=1) + "\n"
+
+
+def make() -> dict:
+    rng = random.Random(20260)
+
+    def word() -> int:
+        return rng.randrange(R)
+
+    def words(count: int) -> list[int]:
+        return [word() for _ in range(count)]
+
+    return {
+        "tags": {use: tag(use) for use in (*USES, "statement")},
+        "permutations": [{"in": (taken := words(width)), "out": permute(taken)} for width in range(2, 18)],
+        "hashes": [
+            {"use": use, "in": (taken := words(shape.arity)), "hash": poseidon_hash(use, *taken),
+             "stream": squeeze(use, taken, shape.width)}
+            for use, shape in USES.items()
+        ],
+        "nodes": [{"in": (taken := words(2)), "out": node(*taken)} for _ in range(2)],
+        "sponges": [{"in": (taken := words(length)), "out": sponge(taken)} for length in LENGTHS],
+        "curve": _curve(rng),
+        "keystore": _keystore(rng),
+        "groth16": _groth16(words(5)),
+        "audit": [_audit(batch) for batch in _batches()],
+    }  # fmt: skip
+
+
+def _curve(rng: random.Random) -> dict:
+    scalars = [1, 2, babyjubjub.L - 1, *(rng.randrange(1, babyjubjub.L) for _ in range(4))]
+    other = babyjubjub.mul_base(77)
+    return {
+        "base": [{"scalar": scalar, "point": babyjubjub.mul_base(scalar)} for scalar in scalars],
+        "ecdh": [{"scalar": s, "point": other, "shared": babyjubjub.ecdh(s, other)} for s in scalars],
+        "torsion": [babyjubjub.torsion(order) for order in (1, 2, 4, 8)],
+    }
+
+
+def _keystore(rng: random.Random) -> dict:
+    """An auditor's key file by the very writer, with its randomness and its cost turned down."""
+    scalar = rng.randrange(1, babyjubjub.L)
+    found = {}
+    for kdf, cost in (("scrypt", 1 << 10), ("pbkdf2", 1000)):
+        with (
+            mock.patch("os.urandom", rng.randbytes),
+            mock.patch("eth_keyfile.keyfile.Random.get_random_bytes", rng.randbytes),
+            mock.patch("uuid.uuid4", lambda: "00000000-0000-4000-8000-000000000000"),
+        ):
+            document = keystore.Account.encrypt(scalar.to_bytes(32, "big"), PASSWORD, kdf=kdf, iterations=cost)
+        found[kdf] = json.dumps(document | {"shadowpool": "encryption"})
+    return {"password": PASSWORD, "scalar": scalar, "files": found}
+
+
+def _groth16(d: list[int]) -> dict:
+    key, chain_id, pool = trapdoor_key("browser"), 31337, 0xC0FFEE
+    stated = statement(d, circuit_id(key.words), chain_id, pool)
+    return {
+        "key": key.words, "circuit_id": int.from_bytes(circuit_id(key.words), "big"), "words": d,
+        "chain_id": chain_id, "pool": pool, "publics": stated.publics, "proof": key.prove(stated.publics),
+    }  # fmt: skip
+
+
+def _batches() -> list[Batch]:
+    """Epochs that trade with a rationed margin and bad reveals, that do not cross, and beyond the collar."""
+    return [
+        Batch(5).add(BUY, 10, 110).add_random_words().add_copied(0).add(SELL, 7, 100).add_vanishing(8)
+        .add(BUY, 3, 100).add(BUY, 4, 100),
+        Batch(6).add(BUY, 10, 90).add(SELL, 6, 110),
+        Batch(7, collar_bps=100).add(BUY, 10, 210).add(SELL, 6, 190),
+    ]  # fmt: skip
+
+
+def _audit(batch: Batch) -> dict:
+    settled, data = batch.settle(), batch.data()
+    clearing = settled.clearing
+    return {
+        "key": batch.auditor.scalar,
+        "epoch": {
+            "context": dict(vars(data.context)),
+            "auditor_key": data.auditor_key,
+            "reveals": [
+                {"oc": one.oc, "point": one.point, "ciphertext": one.ciphertext} for one in data.reveals
+            ],
+            "invalid_mask": settled.invalid_mask,
+            "print_commitment": settled.print_commitment,
+            "audit_point": settled.audit_point,
+            "audit": settled.audit,
+            "slots": [{"receipt": slot[-2], "audit": slot[-1]} for slot in settled.slots],
+            "collar_bps": data.market.collar_bps,
+        },
+        "context_word": data.context.word,
+        "clearing": {"lo": clearing.lo, "hi": clearing.hi, "price": clearing.price, "volume": clearing.volume},
+        "orders": [
+            {"fill": fill, "terms": None} if order is None else {
+                "fill": fill,
+                "terms": {"side": order.terms.side.name.lower(), "quantity": order.terms.quantity, "price": order.terms.price},
+                "owner": order.owner,
+                "credential_id": order.credential_id,
+            }
+            for order, fill in zip(batch.orders, clearing.fills, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _decimal(value):
+    if isinstance(value, dict):
+        return {name: _decimal(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_decimal(part) for part in value]
+    return str(int(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
