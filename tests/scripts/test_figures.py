@@ -29,6 +29,15 @@ def test_a_comparison_is_that_of_the_largest_circuit(tmp_path):
     assert (found["prove_vs.other.settle_8"], found["prove_vs.other.settle_16"]) == (0.25, 2)
 
 
+def test_clearing_is_measured_on_the_book_and_named_by_batch(tmp_path):
+    seconds = {"engine": 0.5, "columns": 0.1, "python": 1.0, "sorted_book": 2.0}
+    rows = [{"batch": "book", "orders": 10, "seconds": seconds | {"engine": 5}}]
+    rows += [{"batch": name, "orders": 1_000, "seconds": seconds} for name in ("book", "margin")]
+    found = figures.clearing(written(tmp_path, "clearing", rows))
+    assert (found["clearing.orders_per_s"], found["clearing.vs_python"]) == (2_000, 2)
+    assert found["clearing.orders_per_s.margin.1000.columns"] == 10_000 and found["clearing.seconds.book.10"] == 5
+
+
 def test_attacks_are_counted_by_name(tmp_path):
     summary = {"ablations": {"total": 3, "forged": 3, "guarded": 3}, "ensures": {"total": 2, "covered": 2}}
     assert figures.ablations(written(tmp_path, "ablation", summary)) == {
