@@ -14,19 +14,21 @@ TOGETHER = {
         "e2e/test_cli.py", "e2e/test_demo.py", "e2e/test_disclosure.py", "e2e/test_recipes.py", "network/test_ape.py",
     ),
     # What one compiled, the other reads.
-    "ablation": ("ablation/test_ablation.py", "ablation/test_underconstraint.py"),
+    "ablation": ("ablation/",),
+    # One chain on which much has happened.
+    "indexer": ("indexer/",),
 }  # fmt: skip
-"""Files that one worker runs."""
-GROUP = {f"tests/{file}": group for group, files in TOGETHER.items() for file in files}
+"""Files, or folders, that one worker runs."""
 
 LONGEST = ("ablation", "demonstration")
-"""Groups, or files, that are begun first, so that none is left alone at the end."""
+"""Groups that are begun first, so that none is left alone at the end."""
 
 
 def group(nodeid: str) -> str:
     """The group of a test, or its file."""
     file = nodeid.partition("::")[0]
-    return GROUP.get(file, file)
+    found = (name for name, paths in TOGETHER.items() if file.removeprefix("tests/").startswith(paths))
+    return next(found, file)
 
 
 class ByGroup(LoadFileScheduling):
