@@ -25,7 +25,7 @@ from relayer.duties import Duties, Duty
 from relayer.proving.job import Prover
 from relayer.reveal_keys import RevealKeys
 from relayer.settlement import EpochData, MarketTerms, Settlement, settle
-from relayer.telemetry import span
+from relayer.telemetry import metrics, span
 
 
 class LeaderError(Exception):
@@ -196,8 +196,7 @@ class Leader:
         """
         settled, deployment, begun = self._settlement(market, epoch), self.chain.deployment, time.monotonic()
         prove = self._proving(deadline)
-        with span("prove", market=market, epoch=epoch, circuit=settled.circuit):
-            proven = prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
+        proven = prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
         seconds = time.monotonic() - begun
         self._unmoved(settled, self.chain.head())
         return Built(settled, Call("Market", "settle", _arguments(settled, proven), seconds))
@@ -350,7 +349,14 @@ class Leader:
         return build_register_key(self.chain.deployment, key, self.account.address, self._proving(deadline))
 
     def _proving(self, deadline: float | None) -> Callable[..., circuits.Proven]:
-        return circuits.prove if self._prover is None else partial(self._prover.prove, deadline=deadline)
+        prove = circuits.prove if self._prover is None else partial(self._prover.prove, deadline=deadline)
+
+        def watched(circuit: str, *statement) -> circuits.Proven:
+            waiting, failing = metrics.queue_depth.labels(queue=circuit), metrics.proof_failures.labels(circuit=circuit)
+            with span("prove", circuit=circuit), waiting.track_inprogress(), failing.count_exceptions():
+                return prove(circuit, *statement)
+
+        return watched
 
     def _send(self, call: Call) -> Receipt:
         receipt = self.chain.send(self.account, call.on(self.chain))

@@ -24,7 +24,7 @@ from relayer.sender import OPEN, Sender, SendState
 from relayer.standing import Standing
 from relayer.store import Store, Task
 from relayer.telemetry import log, metrics, span
-from relayer.telemetry.watch import observe
+from relayer.telemetry.watch import missed, observe
 
 POLL_SECONDS = 0.25
 PAUSE = 8
@@ -77,6 +77,7 @@ class Service:
                     self.round(now[0])
                 last = now
             except Exception as error:  # a service outlives what nobody thought of
+                missed(error)
                 log.error("round failed", error=error)
                 stop.wait(PAUSE * self.settings.poll_seconds)
         self.close()

@@ -95,15 +95,14 @@ settles = _counter("settles_total", "Settlements tried, by what became of them."
 tasks = _counter("tasks_total", "Tasks ended, by stage and result.", "stage", "result")
 task_errors = _counter("task_errors_total", "Errors of tasks, by stage and class.", "stage", "error")
 stage_seconds = _seconds("stage_seconds", "Seconds that a stage took.", "stage")
-failed_epochs = _counter("failed_epochs_total", "Epochs that passed their deadline unsettled.", "whose")
+failed_epochs = _gauge("failed_epochs", "Epochs that anybody reported as unsettled, since the deployment.", "whose")
 last_round = _gauge("last_round_timestamp_seconds", "When the last round ended, as Unix time.")
 halted = _gauge("market_halted", "1 while a market's reference price is out of its band.", "market")
 
 # --- Proofs ---
 proof_seconds = _seconds("proof_seconds", "Seconds from a witness's inputs to a verified proof.", "circuit")
 proof_failures = _counter("proof_failures_total", "Proofs that could not be made or did not verify.", "circuit")
-queue_depth = _gauge("proof_queue_depth", "Proofs asked for and not yet there, by queue.", "queue")
-workers = _gauge("proof_workers", "Proving workers that answer.")
+queue_depth = _gauge("proof_queue_depth", "Proofs asked for and not yet there, by circuit.", "queue")
 
 # --- Transactions ---
 sends = _counter("sends_total", "Transactions, by what became of them.", "result")

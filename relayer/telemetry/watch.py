@@ -4,6 +4,10 @@ import os
 import time
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+from web3.exceptions import Web3Exception
+
+from offchain.chain import ChainError
 from relayer.reveal_keys import key_file
 from relayer.standing import Standing
 from relayer.telemetry import metrics
@@ -26,10 +30,21 @@ def observe(standing: Standing, folder: Path, data: Path | None = None) -> None:
         metrics.stake.labels(state=state).set(getattr(standing.stake, state) / standing.stake.epoch_stake)
     _observe_keys(standing, folder)
     _observe_epochs(standing)
+    _observe_markets(standing)
     if data is not None:
         space = os.statvfs(data)
         metrics.disk_free.set(space.f_bavail * space.f_frsize)
+    for service in ("chain", "database"):
+        metrics.up.labels(service=service).set(1)
     metrics.last_round.set_to_current_time()
+
+
+def missed(error: Exception) -> None:
+    """A round that ended by `error`: which service it says is away."""
+    if isinstance(error, ChainError | Web3Exception):
+        metrics.up.labels(service="chain").set(0)
+    if isinstance(error, SQLAlchemyError):
+        metrics.up.labels(service="database").set(0)
 
 
 def _observe_keys(standing: Standing, folder: Path) -> None:
@@ -52,3 +67,17 @@ def _observe_epochs(standing: Standing) -> None:
         left[market] = min(blocks, left.get(market, blocks))
     for market, blocks in left.items():
         metrics.deadline.labels(market=market).set(max(0, blocks))
+    failed = [record.leader for record in standing.ledger.epochs.values() if record.failed_block is not None]
+    own = failed.count(standing.address)
+    metrics.failed_epochs.labels(whose="own").set(own)
+    metrics.failed_epochs.labels(whose="others").set(len(failed) - own)
+
+
+def _observe_markets(standing: Standing) -> None:
+    """Whether each market's oracle is halted; nothing of a source of another kind."""
+    for market, terms in standing.ledger.markets.items():
+        oracle = standing.chain.at("Oracle", terms.source).functions
+        try:
+            metrics.halted.labels(market=market).set(standing.chain.call(oracle.halt_by(), standing.block) != 0)
+        except (ChainError, Web3Exception):
+            continue

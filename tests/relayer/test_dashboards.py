@@ -11,7 +11,7 @@ from relayer.telemetry import metrics
 
 FOLDER = ROOT / "relayer" / "dashboards"
 FUNCTIONS = {
-    "absent", "changes", "histogram_quantile", "increase", "rate", "time", "sum", "min", "max", "avg", "by", "and", "or",
+    "absent", "changes", "delta", "histogram_quantile", "increase", "rate", "time", "sum", "min", "max", "avg", "by", "and", "or",
     "unless", "le",
 }  # fmt: skip
 RUNBOOK = (ROOT / "docs" / "operate.md").read_text()

@@ -2,15 +2,13 @@
 
 import json
 import logging
-import threading
 import urllib.request
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from relayer.telemetry import fields, log, logs, metrics, span, tracing
+from tests.relayer.sinks import collector
 
 SECRET = "correct horse battery staple"
 ADDRESS = "0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1"
@@ -148,31 +146,6 @@ def test_every_label_has_its_values_listed():
 
 
 # --- Traces ---
-
-
-@contextmanager
-def collector():
-    """A local OTLP/HTTP collector; yields its address and the requests that it takes."""
-    taken: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            taken.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1/traces", taken
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_spans_carry_allowed_attributes_and_no_text_of_errors():

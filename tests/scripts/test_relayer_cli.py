@@ -84,7 +84,8 @@ def test_keys_are_listed_made_and_erased(world, relayer):
     world.mine(DEPTH)
     old, new = relayer("keys", "list", blind=True)
     assert (old["ends"], new["version"], new["age"]) == ("over", 2, DEPTH)
-    world.go_to(world.market.start_block + world.market.commit_blocks + DEPTH + 1)
+    world.open_epoch()
+    world.mine(DEPTH)
     assert relayer("keys", "erase") == [{"version": 1}]
     old, new = relayer("keys", "list", blind=True)
     assert (old["here"], new["here"]) == ("no", "yes")
