@@ -121,8 +121,8 @@ class Wallet:
         usable = [own for own in self.notes() if own.advanced and own.note.asset == asset]
         usable.sort(key=lambda own: own.note.amount)
         pairs = zip(usable[::2], usable[1::2])
-        paid = int(carrier.address, 16) if fee else 0
-        return [self._send(self.build_transact(asset, list(pair), [], fee=fee, carrier=paid), carrier) for pair in pairs]
+        public = {"fee": fee, "carrier": int(carrier.address, 16) if fee else 0}
+        return [self._send(self.build_transact(asset, list(pair), [], **public), carrier) for pair in pairs]
 
     def name_successor(self, address: str) -> Receipt:
         """Let another EVM address be paid in the stead of `account`, should that one be lost."""

@@ -5,9 +5,10 @@
     GET  /v1/info                                           chain, pool, carrier, fees, limits
 
 It listens on this machine, in plain HTTP. The operator puts a front before it, TLS or an onion
-service, that bounds the connections of a client and passes on no address. Of a request it keeps the calldata, which the chain
-shows everyone; no log has an address, a header or a path, and it sets no cookie. A refusal is a
-problem document (RFC 9457) with a type of its own, and the contract's reason where it has one.
+service, that bounds the connections of a client and passes on no address. Of a request it keeps the
+calldata, which the chain shows everyone; no log has an address, a header or a path, and it sets no
+cookie. A refusal is a problem document (RFC 9457) with a type of its own, and the contract's reason
+where it has one.
 """
 
 import threading
@@ -109,7 +110,9 @@ def carrier_app(chain: Chain, sender: Sender, policy: Policy, clock: Clock = tim
         """What this carrier serves and asks."""
         return Info(**desk.info())
 
-    @app.post("/v1/carry", status_code=202, response_model=Submitted, responses=_refusals(400, 402, 409, 413, 422, 429, 503))
+    refusals = _refusals(400, 402, 409, 413, 422, 429, 503)
+
+    @app.post("/v1/carry", status_code=202, response_model=Submitted, responses=refusals)
     def carry(submission: Submission) -> Any:
         """Send calldata once, however often it is asked for."""
         return _answer(lambda: desk.carry(submission.to, bytes.fromhex(submission.data[2:])), 202)

@@ -82,12 +82,12 @@ class Reader:
         """Refusal `unknown-function`, `malformed` or `out-of-range` for whatever is not carried."""
         function = self._functions.get((to_checksum_address(to), data[:4]))
         if function is None:
-            raise Refusal(
-                "unknown-function", "only Market.commit, reveal and reclaim and Pool.transact of this deployment are carried"
-            )
+            known = "Market.commit, reveal and reclaim and Pool.transact of this deployment"
+            raise Refusal("unknown-function", f"only {known} are carried")
         args = function.read(data)
         words = next(arg for arg in args if isinstance(arg, dict))
-        return Carried(function.name, to_checksum_address(to), data, Call(function.contract, function.name, args), words)
+        call = Call(function.contract, function.name, args)
+        return Carried(function.name, to_checksum_address(to), data, call, words)
 
 
 class _Function:

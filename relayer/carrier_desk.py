@@ -146,19 +146,22 @@ class Desk:
     # --- Whether it is carried ---
 
     def _check_policy(self, carried: Carried) -> None:
+        """What is asked of a transact; what is free has nothing to pay."""
         words = carried.words
-        if carried.kind == "transact":
-            if words["deposit"]:
-                raise Refusal("deposit", "a deposit is sent by the wallet whose tokens it brings: nobody can carry it")
-            if not words["fee"]:
-                raise Refusal("fee-too-low", "the proof names no fee: GET /v1/info says what is asked, and of which assets")
-            if words["carrier"] != self.address:
-                raise Refusal("wrong-carrier", f"the proof's fee goes to {words['carrier']}: make it for {self.address}")
-            least = self.policy.fees.get(int(words["asset"], 16))
-            if least is None:
-                raise Refusal("fee-too-low", f"fees in {words['asset']} are not taken: GET /v1/info lists those that are")
-            if words["fee"] < least:
-                raise Refusal("fee-too-low", f"the proof's fee is {words['fee']}; the least is {least} of {words['asset']}")
+        if carried.kind != "transact":
+            return
+        if words["deposit"]:
+            raise Refusal("deposit", "a deposit is sent by the wallet whose tokens it brings: nobody can carry it")
+        fee, payee, asset = words["fee"], words["carrier"], words["asset"]
+        if not fee:
+            raise Refusal("fee-too-low", "the proof names no fee: GET /v1/info says what is asked")
+        if payee != self.address:
+            raise Refusal("wrong-carrier", f"the proof's fee goes to {payee}: make it for {self.address}")
+        least = self.policy.fees.get(int(asset, 16))
+        if least is None:
+            raise Refusal("fee-too-low", f"fees in {asset} are not taken: GET /v1/info lists those that are")
+        if fee < least:
+            raise Refusal("fee-too-low", f"the proof's fee is {fee}; the least is {least} of {asset}")
 
     def _simulate(self, carried: Carried) -> int:
         """The gas that it needs at the head, which is named once; Refusal with the contract's reason."""
@@ -201,7 +204,7 @@ class Desk:
             holder = self._claims.get(claim)
             if holder not in (None, carried.id):
                 if self._under_way(holder):
-                    raise Refusal("conflict", f"another transaction under way uses the same {claim[0]}: wait for its end")
+                    raise Refusal("conflict", f"another transaction under way uses the same {claim[0]}: await its end")
                 self._drop(holder)
         if len(self._flights) >= self.policy.in_flight:
             for id in [id for id in self._flights if not self._under_way(id)]:

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import httpx
 
-from offchain.carrier import carried_id
 from offchain.calls import Call
-from offchain.chain import Chain
-from relayer.carrier import Policy, carrier_app, serve, server
+from offchain.carrier import carried_id
+from offchain.chain import Chain, as_address
+from relayer.carrier import PROBLEM, Policy, carrier_app, serve, server
+from relayer.carrier_calls import KINDS
 from relayer.sender import Sender
 from relayer.store import Store
 from tests.world import account
 
-SECONDS = 300.0
+SECONDS = 120.0
+FEE = 1_000
 GENEROUS = Policy(client_burst=10**5, burst=10**5, client_rate=10**5, rate=10**5)
 
 
@@ -79,3 +81,48 @@ def carrying(chain: Chain, folder: Path, policy: Policy = GENEROUS, who=None, **
         thread.join(SECONDS)
         sender.close()
         store.close()
+
+
+def payment(world):
+    """A payment within the pool, proven: ash's to itself, for the fee."""
+    ash, usd = world.wallet("ash"), world.asset("USD")
+    carrier = int(carrier_account().address, 16)
+    return ash.build_transact(usd, ash._pick(usd, 5_000 + FEE), [(5_000, ash.address)], fee=FEE, carrier=carrier)
+
+
+def problem(answer, status, slug):
+    """The document of a refusal."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    found = answer.json()
+    assert (answer.status_code, found["status"], found["type"]) == (status, status, PROBLEM + slug), found
+    assert found["detail"]
+    return found
+
+
+def sent(world):
+    return world.chain.nonce(carrier_account().address, "pending")
+
+
+def zeros(world, kind, **words):
+    """Calldata of a kind with nothing in it but these words of its struct."""
+    function = world.chain.contract(KINDS[kind]).functions[kind].abi
+    args = [_zero(part) for part in function["inputs"]]
+    struct = next(arg for arg in args if isinstance(arg, dict))
+    struct |= words
+    contract = world.chain.contract(KINDS[kind])
+    return {"to": contract.address, "data": contract.encode_abi(kind, args)}
+
+
+def _zero(part):
+    kind = part["type"]
+    if kind == "tuple":
+        return {inner["name"]: _zero(inner) for inner in part["components"]}
+    if kind.endswith("]"):
+        return [0] * int(kind[kind.index("[") + 1 : -1])
+    return as_address(0) if kind == "address" else {"v": 27, "sig_r": 1, "sig_s": 1}.get(part["name"], 0)
+
+
+def put(body, place, word):
+    """Calldata with another word at a place."""
+    at = 10 + 64 * place
+    return body | {"data": body["data"][:at] + f"{word:064x}" + body["data"][at + 64 :]}

@@ -39,7 +39,7 @@ CarrierFile = Annotated[
 ]
 CarrierUrl = Annotated[
     str | None,
-    typer.Option("--carrier-url", envvar="SHADOWPOOL_CARRIER_URL", help="Address of a carrier's service that sends it."),
+    typer.Option("--carrier-url", envvar="SHADOWPOOL_CARRIER_URL", help="Address of a carrier's service to send it."),
 ]
 InMyName = Annotated[bool, typer.Option("--in-my-name", help="Send it from the wallet's account: all see whose it is.")]
 MarketId = Annotated[int, typer.Option("--market", help="The market's id.")]
@@ -99,7 +99,7 @@ def account(path: Path | None) -> LocalAccount:
 
 
 def carrier(file: Path | None, in_my_name: bool, own: LocalAccount, url: str | None = None) -> Carrier:
-    """Who sends what is private: a carrier's service, another account, or the wallet's `own` where that is asked for."""
+    """Who sends what is private: a carrier's service, another account, or the wallet's `own` if that is asked for."""
     if [in_my_name, file is not None, url is not None].count(True) != 1:
         raise CommandError(
             f"everyone knows {own.address} as a depositor: give --carrier KEYSTORE, an account that nobody ties to it, "

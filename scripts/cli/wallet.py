@@ -77,7 +77,7 @@ def _fee(sender: Carrier, symbol: str, most: str) -> int:
     asked = sender.fee(asset)
     if asked > allowed:
         tokens = Decimal(asked).scaleb(-session().deployment.tokens[symbol].decimals)
-        raise CommandError(f"the carrier asks {tokens:f} {symbol} for each: allow it with --max-fee {tokens:f}, or use another")
+        raise CommandError(f"the carrier asks {tokens:f} {symbol} for each: allow it with --max-fee {tokens:f}")
     return asked
 
 

@@ -87,7 +87,8 @@ class Node:
         return self.market
 
     def mine(self, tx=TX, to=MARKET, data=None, status=1):
-        self.mined[tx] = {"to": to, "input": HexBytes(data or self.data), "status": status, "blockNumber": 9, "gasUsed": 7}
+        sent = {"to": to, "input": HexBytes(data or self.data)}
+        self.mined[tx] = sent | {"status": status, "blockNumber": 9, "gasUsed": 7}
 
     def get_transaction_receipt(self, tx):
         if tx not in self.mined:
@@ -179,8 +180,8 @@ def test_what_lands_nowhere_is_given_up_and_not_lost(script, node):
 @pytest.mark.parametrize(
     "answer",
     [
-        (202, b"not JSON", {}), (202, b"[]", {}), (202, b"[" * 60_000, {}), (302, {}, {"Location": "http://127.0.0.1:9/"}),
-        (202, b" " * 100_000, {}),
+        (202, b"not JSON", {}), (202, b"[]", {}), (202, b"[" * 60_000, {}), (202, b" " * 100_000, {}),
+        (302, {}, {"Location": "http://127.0.0.1:9/"}),
     ],
 )  # fmt: skip
 def test_junk_is_refused(script, node, answer):
@@ -226,8 +227,11 @@ def test_nothing_there_says_so(script):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "carrier.example", "http://carrier.example", "ftp://127.0.0.1", "https://", "https://a:b@carrier.example",
-            "https://carrier.example/?key=1"],
+    "url",
+    [
+        "", "carrier.example", "http://carrier.example", "ftp://127.0.0.1", "https://", "https://a:b@carrier.example",
+        "https://carrier.example/?key=1",
+    ],
 )  # fmt: skip
 def test_where_somebody_could_listen_it_does_not_go(url):
     with pytest.raises(CarrierError, match="no carrier's address"):

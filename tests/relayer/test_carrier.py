@@ -1,5 +1,6 @@
-"""The carrier as a service: what it carries, what it refuses, and that it sends nothing twice."""
+"""The carrier as a service: a whole trade through it, and nothing sent twice, whatever dies."""
 
+import json
 import os
 import signal
 import socket
@@ -12,18 +13,16 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from offchain.carrier import CarrierClient
-from offchain.chain import Chain, Reverted, as_address
-from offchain.field import R
 from offchain.notes import Side, Terms
 from offchain.paths import ROOT
-from relayer.carrier import PROBLEM, Policy
-from relayer.carrier_calls import KINDS, Q, SECP256K1_N
-from tests.carrying import GENEROUS, SECONDS, carrier_account, carrying, name
-from tests.world import account, anvil, build_world
-
-FEE = 1_000
+from scripts.cli.app import app
+from scripts.cli.common import CommandError
+from scripts.cli.wallet import address_text
+from tests.carrying import FEE, GENEROUS, SECONDS, carrier_account, carrying, name, payment, problem, sent
+from tests.world import anvil, build_world
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def world(tmp_path_factory):
     with anvil() as url:
         made = build_world(url, tmp_path_factory.mktemp("world"))
         made.issuer.admit_carrier(carrier_account().address)
-        for _ in range(3):
+        for _ in range(4):
             made.wallet("ash").deposit(made.asset("USD"), 10**11, notes=2)
         made.wallet("birch").deposit(made.asset("BTC"), 10**10)
         made.wallet("cedar").deposit(made.asset("BTC"), 10**10)
@@ -59,51 +58,6 @@ def still(world):
     world.mine(1)
 
 
-def payment(world):
-    """A payment within the pool, proven: ash's to itself, for the fee."""
-    ash, usd = world.wallet("ash"), world.asset("USD")
-    carrier = int(carrier_account().address, 16)
-    return ash.build_transact(usd, ash._pick(usd, 5_000 + FEE), [(5_000, ash.address)], fee=FEE, carrier=carrier)
-
-
-def problem(answer, status, slug):
-    """The document of a refusal."""
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    found = answer.json()
-    assert (answer.status_code, found["status"], found["type"]) == (status, status, PROBLEM + slug), found
-    assert found["detail"]
-    return found
-
-
-def sent(world):
-    return world.chain.nonce(carrier_account().address, "pending")
-
-
-def zeros(world, kind, **words):
-    """Calldata of a kind with nothing in it but these words of its struct."""
-    function = world.chain.contract(KINDS[kind]).functions[kind].abi
-    args = [_zero(part) for part in function["inputs"]]
-    struct = next(arg for arg in args if isinstance(arg, dict))
-    struct |= words
-    contract = world.chain.contract(KINDS[kind])
-    return {"to": contract.address, "data": contract.encode_abi(kind, args)}
-
-
-def _zero(part):
-    kind = part["type"]
-    if kind == "tuple":
-        return {inner["name"]: _zero(inner) for inner in part["components"]}
-    if kind.endswith("]"):
-        return [0] * int(kind[kind.index("[") + 1 : -1])
-    return as_address(0) if kind == "address" else {"v": 27, "sig_r": 1, "sig_s": 1}.get(part["name"], 0)
-
-
-def put(body, place, word):
-    """Calldata with another word at a place."""
-    at = 10 + 64 * place
-    return body | {"data": body["data"][:at] + f"{word:064x}" + body["data"][at + 64 :]}
-
-
 # --- A trade ---
 
 
@@ -116,8 +70,8 @@ def test_a_whole_trade_names_no_trader_but_where_tokens_leave(world, policy, tmp
         client = CarrierClient(service.url, world.deployment)
         epoch = world.open_epoch()
         orders = [
-            wallet.commit(0, epoch, Terms(side, 4, 500), world.traders[trader].credential, carrier=client)
-            for trader, wallet, side in (("ash", ash, Side.BUY), ("birch", birch, Side.SELL), ("cedar", cedar, Side.SELL))
+            world.wallet(who).commit(0, epoch, Terms(side, 4, 500), world.traders[who].credential, carrier=client)
+            for who, side in (("ash", Side.BUY), ("birch", Side.SELL), ("cedar", Side.SELL))
         ]
         world.confirm()
         assert cedar.reclaim(orders[2], carrier=client).name == "reclaim"
@@ -146,6 +100,24 @@ def test_a_whole_trade_names_no_trader_but_where_tokens_leave(world, policy, tmp
     assert seen == 8
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert not any(trader.encode() in stored.lower() or bytes.fromhex(trader) in stored for trader in traders)
+
+
+def test_the_command_line_goes_by_a_carrier_for_at_most_what_is_allowed(world, carrier, tmp_path, monkeypatch):
+    ash, file = world.traders["ash"], tmp_path / "deployment.json"
+    world.deployment.save(file)
+    world.mine(5)   # as deep as the command line reads
+    monkeypatch.setenv("SHADOWPOOL_KEY", ash.account.key.hex())
+    words = ["--rpc", world.chain.rpc_url, "--deployment", str(file), "wallet", "transfer", "USD", "0.001"]
+    words += [address_text(ash.key.address), "--carrier-url", carrier.url, "--json"]
+    refused = CliRunner().invoke(app, words)
+    assert isinstance(refused.exception, CommandError) and "allow it with --max-fee 0.001000" in str(refused.exception)
+    done = CliRunner().invoke(app, [*words, "--max-fee", "0.001"])
+    assert done.exit_code == 0, done.exception
+    tx = world.chain.web3.eth.get_transaction(json.loads(done.stdout)["hash"])
+    assert tx["from"] == carrier_account().address
+    world.confirm()
+    both = CliRunner().invoke(app, [*words, "--in-my-name"])
+    assert isinstance(both.exception, CommandError) and "--carrier-url URL" in str(both.exception)
 
 
 def test_info_says_what_is_carried_for_what(world, carrier):
@@ -195,6 +167,19 @@ def test_a_note_is_spent_by_one_transaction_at_a_time(world, policy, tmp_path, s
         assert service.until(name(body), "confirmed")["transaction"] == again["transaction"]
         refused = problem(service.post(other), 422, "refused")
         assert refused["reason"] == "pool: note spent"
+
+
+def test_a_transaction_that_failed_on_chain_says_why_and_stays_failed(world, policy, tmp_path, still):
+    """Another one spends its note first, in the block that takes both."""
+    one, other = payment(world), payment(world)
+    with carrying(world.chain, tmp_path, policy) as service:
+        world.chain.submit(world.accounts["stranger"], other.on(world.chain), gas=2_000_000)
+        body = service.body(one)
+        assert service.post(body).json()["state"] == "pending"
+        world.mine(3)
+        assert service.until(name(body), "failed")["reason"].startswith("failed in block")
+        assert problem(service.post(body), 422, "refused")["reason"] == "pool: note spent"
+        assert service.get(f"/carried/{name(body)}").json()["state"] == "failed"
 
 
 def test_killed_mid_flight_the_command_goes_on_where_it_was(world, tmp_path, still):
@@ -248,165 +233,3 @@ def _answering(url, process):
         except httpx.HTTPError:
             assert process.poll() is None and time.monotonic() < deadline, "the carrier does not start"
             time.sleep(0.1)
-
-
-# --- Refused ---
-
-
-def test_a_transact_pays_this_carrier_what_it_asks(world, carrier):
-    before, usd = sent(world), world.deployment.tokens["USD"].address
-    words = {"fee": FEE, "carrier": account(17).address, "asset": usd}
-    found = problem(carrier.post(zeros(world, "transact", **words)), 422, "wrong-carrier")
-    assert carrier_account().address in found["detail"]
-    words |= {"fee": FEE - 1, "carrier": carrier_account().address}
-    assert str(FEE) in problem(carrier.post(zeros(world, "transact", **words)), 402, "fee-too-low")["detail"]
-    problem(carrier.post(zeros(world, "transact")), 402, "fee-too-low")
-    words |= {"fee": 10**9, "asset": world.deployment.tokens["STAKE"].address}
-    problem(carrier.post(zeros(world, "transact", **words)), 402, "fee-too-low")
-    problem(carrier.post(zeros(world, "transact", deposit=1)), 422, "deposit")
-    assert sent(world) == before
-
-
-def test_what_would_fail_is_refused_with_the_contract_s_reason_and_costs_nothing(world, carrier):
-    before, call = sent(world), payment(world)
-    forged = replace(call, args=(call.args[0], call.args[1] ^ 1, *call.args[2:]))
-    assert problem(carrier.post(forged), 422, "refused")["reason"] == "statement: proof refused"
-    words = call.args[2] | {"root0": 5}
-    unknown = replace(call, args=(*call.args[:2], words, *call.args[3:]))
-    assert problem(carrier.post(unknown), 422, "refused")["reason"]
-    assert carrier.get(f"/carried/{name(carrier.body(forged))}").status_code == 404
-    assert sent(world) == before
-
-
-def test_only_four_functions_of_this_deployment_are_carried(world, carrier):
-    pool, market = (world.chain.contract(name) for name in ("Pool", "Market"))
-    for body in (
-        {"to": pool.address, "data": pool.encode_abi("pause")},
-        {"to": market.address, "data": market.encode_abi("fail", [0, 0])},
-        {"to": pool.address, "data": zeros(world, "commit")["data"]},
-        zeros(world, "commit") | {"to": world.deployment.tokens["USD"].address},
-        {"to": pool.address, "data": "0x00"},
-    ):
-        problem(carrier.post(body), 422, "unknown-function")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_calldata_has_one_spelling(world, carrier, kind):
-    body = zeros(world, kind)
-    problem(carrier.post(body | {"data": body["data"] + "00"}), 400, "malformed")
-    problem(carrier.post(body | {"data": body["data"] + "00" * 32}), 400, "malformed")
-    problem(carrier.post(body | {"data": body["data"][:-2]}), 400, "malformed")
-    problem(carrier.post(body | {"data": body["data"][:-1]}), 400, "malformed")
-    problem(carrier.post(body | {"data": body["data"].upper()}), 400, "malformed")
-    problem(carrier.post(body | {"gas": 1}), 400, "malformed")
-    problem(carrier.post({"to": body["to"]}), 400, "malformed")
-    problem(carrier.post({"to": "0x00", "data": body["data"]}), 400, "malformed")
-
-
-@pytest.mark.parametrize(
-    ("kind", "place", "word"),
-    [
-        ("commit", 0, Q), ("commit", 8, R), ("commit", 9, 1 << 64), ("commit", 15, R), ("commit", 22, 1 << 64),
-        ("commit", 23, R), ("reveal", 0, 1 << 64), ("reveal", 3, R), ("reveal", 8, R), ("reveal", 10, 0), ("reveal", 10, 29),
-        ("reveal", 11, 0), ("reveal", 11, SECP256K1_N), ("reveal", 12, SECP256K1_N // 2 + 1), ("reclaim", 14, 1 << 16),
-        ("transact", 18, 1 << 128), ("transact", 20, 1 << 128),
-    ],
-)  # fmt: skip
-def test_every_number_is_of_its_range(world, carrier, kind, place, word):
-    problem(carrier.post(put(zeros(world, kind), place, word)), 422, "out-of-range")
-    if word > 30:   # what is refused is the range alone
-        assert not carrier.post(put(zeros(world, kind), place, word - 1)).json()["type"].endswith("out-of-range")
-
-
-def test_an_address_of_more_than_twenty_bytes_is_malformed(world, carrier):
-    problem(carrier.post(put(zeros(world, "commit"), 20, 1 << 160)), 400, "malformed")
-
-
-def test_free_kinds_name_an_order_that_exists(world, carrier):
-    world.open_epoch()
-    for kind in ("reveal", "reclaim"):
-        problem(carrier.post(zeros(world, kind, quota_nullifier=7)), 422, "no-order")
-
-
-def test_an_epoch_or_market_beyond_all_is_refused(world, carrier):
-    problem(carrier.post(zeros(world, "commit", epoch=(1 << 64) - 1)), 422, "window")
-    found = problem(carrier.post(zeros(world, "commit", market=5)), 422, "refused")
-    assert found["reason"] == "market: unknown market"
-
-
-def test_what_would_land_after_its_window_is_not_sent(world, carrier):
-    """It would pass as of the head, and fail in the block that takes it."""
-    ash, before = world.traders["ash"], sent(world)
-    epoch = world.open_epoch()
-    _, call = ash.wallet.build_commit(0, epoch, Terms(Side.BUY, 1, 500), ash.credential)
-    world.go_to(world.market.windows(epoch).freeze - 1)
-    world.chain.call(call.on(world.chain))
-    assert str(world.market.windows(epoch).freeze) in problem(carrier.post(call), 422, "window")["detail"]
-    assert sent(world) == before
-
-
-# --- Limits ---
-
-
-def test_bodies_are_small(world, carrier):
-    problem(carrier.post({"to": "0x", "data": "0x" + "00" * 8_192}), 413, "too-large")
-    chunks = (b"x" * 1_000 for _ in range(20))
-    answer = httpx.post(f"{carrier.url}/v1/carry", content=chunks, timeout=SECONDS, trust_env=False)
-    problem(answer, 413, "too-large")
-
-
-def test_junk_is_answered_as_a_problem(carrier):
-    post = lambda content: httpx.post(f"{carrier.url}/v1/carry", content=content, timeout=SECONDS, trust_env=False)  # noqa: E731
-    for content in (b"", b"{", b"[]", b"null", b'{"to":"\xff"}', b"[" * 8_000):
-        assert "input" not in problem(post(content), 400, "malformed")
-    problem(carrier.get("/carried/0x00"), 400, "malformed")
-    problem(carrier.get("/carried/0x" + "00" * 32), 404, "unknown")
-    problem(carrier.get("/nothing"), 404, "unknown")
-    assert carrier.get("/carry").status_code == 405
-
-
-def test_too_many_requests_wait(world, tmp_path):
-    clock = [0.0]
-    with carrying(world.chain, tmp_path, Policy(client_burst=2), clock=lambda: clock[0]) as service:
-        body = {"to": world.deployment.contracts["Pool"], "data": "0x00"}
-        for _ in range(2):
-            problem(service.post(body), 422, "unknown-function")
-        answer = service.post(body)
-        problem(answer, 429, "rate")
-        assert answer.headers["retry-after"] == "2"
-        clock[0] += 1.0
-        problem(service.post(body), 422, "unknown-function")
-
-
-def test_free_gas_has_a_budget(world, tmp_path):
-    cedar = world.traders["cedar"]
-    epoch, before = world.open_epoch(), sent(world)
-    _, call = cedar.wallet.build_commit(0, epoch, Terms(Side.SELL, 1, 500), cedar.credential)
-    with carrying(world.chain, tmp_path, replace(GENEROUS, free_gas=100_000)) as service:
-        answer = service.post(call)
-        problem(answer, 429, "budget")
-        assert int(answer.headers["retry-after"]) > 60
-    assert sent(world) == before
-
-
-def test_a_lost_chain_is_said_without_its_address(world, tmp_path):
-    chain = Chain(world.chain.rpc_url, world.deployment, confirmations=2)
-    with carrying(chain, tmp_path, GENEROUS) as service:
-        body = zeros(world, "commit")
-        chain.web3.provider.endpoint_uri = "http://127.0.0.1:9"
-        answer = service.post(body)
-        problem(answer, 503, "unavailable")
-        assert "127.0.0.1" not in answer.text and answer.headers["retry-after"]
-
-
-def test_a_transaction_that_failed_on_chain_says_why_and_stays_failed(world, policy, tmp_path, still):
-    """Another one spends its note first, in the block that takes both."""
-    one, other = payment(world), payment(world)
-    with carrying(world.chain, tmp_path, policy) as service:
-        world.chain.submit(world.accounts["stranger"], other.on(world.chain), gas=2_000_000)
-        body = service.body(one)
-        assert service.post(body).json()["state"] == "pending"
-        world.mine(3)
-        assert service.until(name(body), "failed")["reason"].startswith("failed in block")
-        assert problem(service.post(body), 422, "refused")["reason"] == "pool: note spent"
-        assert service.get(f"/carried/{name(body)}").json()["state"] == "failed"

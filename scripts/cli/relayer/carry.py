@@ -1,6 +1,6 @@
 """`shadowpool relayer carry`: the carrier as a service of its own."""
 
-from pathlib import Path
+import signal
 from typing import Annotated
 
 import typer
@@ -43,7 +43,10 @@ def carry(
         try:
             app = carrier_app(here.chain, sender, policy)
             show({"carrier": who.address, "listens": listen, "database": store.engine.url.render_as_string()}, as_json)
-            serve(server(app, host, port), sender)
+            serving = server(app, host, port)
+            for number in (signal.SIGINT, signal.SIGTERM):  # what is at work is finished first
+                signal.signal(number, lambda *_: setattr(serving, "should_exit", True))
+            serve(serving, sender)
         finally:
             sender.close()
     finally:
