@@ -111,6 +111,20 @@ def model(file: Path) -> Figures:
     return {"model.states": checks["safety"]["states"], "model.errors": sum(len(one["errors"]) for one in checks.values())}
 
 
+def workers(file: Path) -> Figures:
+    """workers.<1|2|4>.<proofs_per_s|ratio>: of settle_8 by workers of one core each; workers.cores there were"""
+    read = json.loads(file.read_text())
+    found: Figures = {"workers.cores": read["cores"]}
+    for count, row in read["workers"].items():
+        found |= _named(f"workers.{count}", row, "proofs_per_s", "ratio")
+    return found
+
+
+def indexer(file: Path) -> Figures:
+    """indexer.<events_per_s|rollback_64_s|postgres_events_per_s>"""
+    return _named("indexer", json.loads(file.read_text()), "events_per_s", "rollback_64_s", "postgres_events_per_s")
+
+
 def _named(prefix: str, row: dict, *names: str) -> Figures:
     return {f"{prefix}.{name}": row[name] for name in names}
 
@@ -136,6 +150,8 @@ SOURCES = (
     Source(ablations, BUILD / "ablation" / "summary.json", f"{TESTS} tests/ablation"),
     Source(stateful, BUILD / "properties" / "summary.json", f"{TESTS} tests/properties"),
     Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover"),
+    Source(workers, BUILD / "bench" / "workers.json", "scripts.bench.workers"),
+    Source(indexer, BUILD / "bench" / "indexer.json", "scripts.bench.indexer"),
     Source(model, BUILD / "model" / "model.json", "scripts.model", quick=True),
 )
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from relayer.proving.job import Late, Prover, ProvingError
+from relayer.proving.job import Closed, Late, Prover, ProvingError
 from relayer.proving.local import LocalProver
 
-__all__ = ["Late", "LocalProver", "Prover", "ProvingError", "open_prover"]
+__all__ = ["Closed", "Late", "LocalProver", "Prover", "ProvingError", "open_prover"]
 
 
 def open_prover(

@@ -54,8 +54,8 @@ class Broker:
     def __init__(self, url: str, password: str | None = None):
         password = os.environ.get(PASSWORD_VARIABLE, "") if password is None else password
         parts = urlsplit(url)
-        if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-            raise ProvingError(f"Redis is at redis://host:port/db, or rediss:// with TLS, not {parts.scheme}://…")
+        if parts.scheme != "redis" or not parts.hostname:
+            raise ProvingError(f"Redis is at redis://host:port/db, not {parts.scheme}://…; to another machine, by a tunnel")
         if parts.password or parts.username:
             raise ProvingError(f"take the password out of the address of Redis and set {PASSWORD_VARIABLE}")
         netloc = f":{quote(password, safe='')}@{parts.netloc}" if password else parts.netloc
@@ -63,10 +63,6 @@ class Broker:
         self.url = url
         self.redis = Redis.from_url(full, socket_timeout=SOCKET_SECONDS, retry=Retry(NoBackoff(), 1))
         self.celery = _celery(full)
-
-    def close(self) -> None:
-        self.redis.close()
-        self.celery.close()
 
     # --- The asker's side ---
 
@@ -86,7 +82,7 @@ class Broker:
         """A result, waited for up to `seconds`; only what is there if that is 0."""
         if seconds <= 0:
             return self.redis.lpop(_done(id))
-        found = self.redis.blpop([_done(id)], timeout=seconds)
+        found = self.redis.blpop([_done(id)], timeout=max(seconds, 0.01))   # Redis takes less for eternity
         return found[1] if found else None
 
     def leased(self, id: str) -> bool:
@@ -100,10 +96,8 @@ class Broker:
 
     def take(self, id: str) -> bytes | None:
         """A job that somebody waits for and that has no result yet."""
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.strlen(_job(id)).exists(_done(id)).get(_job(id))
-            length, done, sealed = pipe.execute()
-        return sealed if 0 < length <= MAX_BYTES and not done else None
+        fits = 0 < self.redis.strlen(_job(id)) <= MAX_BYTES
+        return self.redis.get(_job(id)) if fits and not self.redis.exists(_done(id)) else None
 
     def put_back(self, id: str) -> None:
         """Take down a job that is not for this worker: its asker puts it up again."""

@@ -34,6 +34,10 @@ class Late(ProvingError):
     """The deadline passed before a proof was made."""
 
 
+class Closed(ProvingError):
+    """The prover was closed before a proof was made."""
+
+
 class Prover(Protocol):
     """`prove` blocks, takes many threads at once, and means what offchain.circuits.prove means;
     `deadline` is in Unix seconds: Late once it is over. In a `with` block, it is closed at the end."""
@@ -42,7 +46,8 @@ class Prover(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End; every `prove` that still waits raises Closed."""
 
     def prove(
         self, circuit: str, d: list[int], inputs: Inputs, chain_id: int, pool: int, deadline: float | None = None

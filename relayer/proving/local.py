@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, LifoQueue
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Self
 
 from offchain.circuits import Proven
 from offchain.paths import ROOT
 from offchain.witness import Inputs
-from relayer.proving.job import Job, Late, ProvingError, checked
+from relayer.proving.job import Closed, Job, Late, ProvingError, checked
 
 ATTEMPTS = 2
 MAX_PROCESSES = 64
@@ -26,34 +26,49 @@ class _Died(Exception):
 
 
 class _Process:
-    """One proving process, started when first needed and again after a death."""
+    """One proving process, started when first needed and again after a death, until it is closed."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen | None = None
+        self._closed = False
+        self._lock = Lock()
 
     def ask(self, line: bytes) -> bytes:
-        if self._process is None:
-            command = [sys.executable, "-m", "relayer.proving.process"]
-            # A session of its own: Ctrl-C is the relayer's to handle.
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-            )
+        process = self._running()
         try:
-            self._process.stdin.write(line + b"\n")
-            self._process.stdin.flush()
-            reply = self._process.stdout.readline()
-        except BrokenPipeError:
+            process.stdin.write(line + b"\n")
+            process.stdin.flush()
+            reply = process.stdout.readline()
+        except (BrokenPipeError, ValueError):   # ended; or closed, and its pipes with it
             reply = b""
         if not reply.endswith(b"\n"):
-            self.close()
+            self._end()
             raise _Died
         return reply
 
     def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        with self._lock:
+            self._closed = True
+        self._end()
+
+    def _running(self) -> subprocess.Popen:
+        with self._lock:
+            if self._closed:
+                raise Closed("the relayer stops proving")
+            if self._process is None:
+                command = [sys.executable, "-m", "relayer.proving.process"]
+                # A session of its own: Ctrl-C is the relayer's to handle.
+                self._process = subprocess.Popen(
+                    command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                )
+            return self._process
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+                self._process.communicate()
+                self._process = None
 
 
 class LocalProver:
@@ -88,7 +103,7 @@ class LocalProver:
         raise ProvingError(f"the process proving {circuit} died {ATTEMPTS} times: was it killed for lack of memory?")
 
     def close(self) -> None:
-        """End the processes, at work or not."""
+        """End the processes, at work or not, and with them every `prove`, by Closed."""
         for process in self._all:
             process.close()
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from kombu.exceptions import OperationalError
-from redis import RedisError
+from redis import AuthenticationError, RedisError
 
 from offchain.circuits import Proven
 from offchain.prover import ProverError
 from offchain.witness import Inputs, WitnessError
-from relayer.proving.broker import Broker, priority
-from relayer.proving.job import Job, ProvingError, Prover, checked
+from relayer.proving.broker import PASSWORD_VARIABLE, Broker, priority
+from relayer.proving.job import Closed, Job, Late, Prover, ProvingError, checked
 from relayer.proving.sealing import Unreadable, new_content_key, open_result, seal_job
+from relayer.telemetry import metrics
 
 ATTEMPTS = 3
 TICK_SECONDS = 0.5
@@ -46,6 +47,7 @@ class QueueProver:
 
     def __init__(self, broker: Broker, workers: tuple[str, ...], fallback: Prover | None = None, patience: float = 20.0):
         self.broker, self.workers, self.fallback, self.patience = broker, workers, fallback, patience
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +56,8 @@ class QueueProver:
         self.close()
 
     def close(self) -> None:
-        self.broker.close()
+        """End every `prove` that waits, by Closed; connections go with the last of them."""
+        self._closed = True
         if self.fallback is not None:
             self.fallback.close()
 
@@ -71,8 +74,9 @@ class QueueProver:
                 break
             except WitnessError as error:
                 failed = error
+            except (Late, Closed):
+                raise
             except ProverError as error:
-                job.seconds_left   # Late is final
                 failed = error
         if self.fallback is None:
             raise failed
@@ -81,17 +85,22 @@ class QueueProver:
     def _ask(self, request: _Request) -> bytes:
         """The answer to a request; Late, or _Silence where there is a fallback."""
         try:
-            while True:
+            while not self._closed:
                 left = request.job.seconds_left
                 try:
                     answer = self._tick(request, min(TICK_SECONDS, left or TICK_SECONDS))
+                    metrics.up.labels(service="redis").set(1)
                     if answer is not None:
                         return answer
+                except AuthenticationError:
+                    raise ProvingError(f"Redis at {self.broker.url} refuses the password of {PASSWORD_VARIABLE}") from None
                 except AWAY:
+                    metrics.up.labels(service="redis").set(0)
                     request.queued = False
                     time.sleep(TICK_SECONDS)
                 if self.fallback is not None and time.monotonic() - request.lively > self.patience:
                     raise _Silence
+            raise Closed("the relayer stops proving")
         finally:
             try:
                 self.broker.forget(request.id)

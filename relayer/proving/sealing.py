@@ -64,8 +64,11 @@ def read_workers(path: Path) -> tuple[str, ...]:
 
 
 def _public(text: str) -> X25519PublicKey:
+    """Also of small order, such as zero, is none."""
     try:
-        return X25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        public = X25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        SUITE.encrypt(b"", public)
+        return public
     except ValueError:
         raise ProvingError(f"{text!r} is no worker's public key: see `shadowpool worker keys`") from None
 

@@ -15,7 +15,7 @@ import pytest
 from offchain import circuits, prover
 from offchain.prover import ProverError
 from offchain.witness import WitnessError
-from relayer.proving import Late, LocalProver, ProvingError, open_prover
+from relayer.proving import Closed, Late, LocalProver, ProvingError, open_prover
 from relayer.proving.job import Job, answer, checked
 from relayer.proving.sealing import (
     Unreadable,
@@ -54,12 +54,19 @@ def prove(by, job: Job, deadline: float | None = None):
 
 
 def children() -> set[int]:
-    """Of every thread: the kernel lists each one's own."""
+    """The proving processes of every thread: the kernel lists each one's own."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):
-            found |= set(map(int, (task / "children").read_text().split()))
+            found |= {int(child) for child in (task / "children").read_text().split() if proves(child)}
     return found
+
+
+def proves(pid: str) -> bool:
+    """Not so before it has become another program than this one."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return b"relayer.proving.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def test_the_process_pool_proves_what_was_asked(local, job):
@@ -194,7 +201,7 @@ def test_a_job_sent_back_is_no_result():
         open_result(base64.b64decode(box["job"]), IDS, key)
 
 
-@pytest.mark.parametrize("text", ["", "# nobody\n", "zz\n", "00" * 31 + "\n"])
+@pytest.mark.parametrize("text", ["", "# nobody\n", "zz\n", "01" * 31 + "\n", "00" * 32 + "\n"])
 def test_a_list_without_good_keys_is_refused(text, tmp_path):
     (tmp_path / "workers").write_text(text)
     with pytest.raises(ProvingError):
@@ -207,12 +214,25 @@ def test_settings_that_cannot_work_are_refused(tmp_path):
     with pytest.raises(ProvingError, match="public keys"):
         open_prover("redis://127.0.0.1:1/0")
     (tmp_path / "workers").write_text(WorkerKey.from_seed(1).public + "  the first\n")
-    for url in ("http://127.0.0.1/0", "redis:///0", "redis://:secret@127.0.0.1/0"):
+    for url in ("http://127.0.0.1/0", "rediss://127.0.0.1/0", "redis:///0", "redis://:secret@127.0.0.1/0"):
         with pytest.raises(ProvingError) as refused:
             open_prover(url, tmp_path / "workers")
         assert "secret" not in str(refused.value)
     with pytest.raises(ProverError):
         LocalProver(65)
+
+
+def test_closing_ends_those_that_wait(job):
+    before, seen = children(), []
+    local = LocalProver()
+    asking = [threading.Thread(target=lambda: seen.append(pytest.raises(Closed, prove, local, job))) for _ in range(2)]
+    for one in asking:
+        one.start()
+    os.kill(born(before), signal.SIGSTOP)
+    local.close()
+    for one in asking:
+        one.join(60)
+    assert len(seen) == 2 and children() <= before
 
 
 def test_large_circuits_take_turns_for_memory(monkeypatch, job):

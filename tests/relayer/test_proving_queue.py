@@ -16,9 +16,8 @@ import pytest
 
 from offchain import keystore
 from offchain.paths import ROOT
-from offchain.prover import ProverError
 from offchain.witness import WitnessError
-from relayer.proving import Late, ProvingError, open_prover
+from relayer.proving import Closed, Late, ProvingError, open_prover
 from relayer.proving.broker import LEASE_SECONDS, PASSWORD_VARIABLE, PRIORITIES, Broker, priority
 from relayer.proving.job import Job, answer
 from relayer.proving.queue import QueueProver
@@ -52,14 +51,12 @@ def key_files(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture
-def broker(server) -> Iterator[Broker]:
+def broker(server) -> Broker:
     """Of a Redis that is empty."""
     if server.pid is None:
         server.start()
     server.client().flushall()
-    broker = Broker(server.url, server.password)
-    yield broker
-    broker.close()
+    return Broker(server.url, server.password)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +144,7 @@ def test_a_worker_killed_in_mid_proof_is_replaced(server, broker, settlement, ke
         until(lambda: not broker.leased(id))
         assert time.monotonic() - killed < LEASE_SECONDS + 30
         assert asking.result().statement == settlement.statement()
-        assert not broker.redis.keys("shadowpool:*")
+        until(lambda: not broker.redis.keys("shadowpool:*"))
 
 
 def test_redis_killed_and_restarted_empty_loses_no_proof(server, broker, small, key_files):
@@ -320,9 +317,23 @@ def test_without_redis_and_alone_it_waits_until_the_deadline(server, broker, sma
         Asking(QueueProver(broker, LISTED), small, time.time() + 1).result()
 
 
+def test_closing_ends_those_that_wait(server, small):
+    if server.pid is None:
+        server.start()
+    prover = QueueProver(Broker(server.url, server.password), LISTED)
+    asking = Asking(prover, small)
+    posted(prover.broker)
+    prover.close()
+    with pytest.raises(Closed):
+        asking.result()
+
+
 def test_a_wrong_password_is_no_way_in(server, small):
-    with pytest.raises(ProverError):
-        Asking(QueueProver(Broker(server.url, "guess"), LISTED), small, time.time() + 1).result()
+    if server.pid is None:
+        server.start()
+    with pytest.raises(ProvingError, match=PASSWORD_VARIABLE) as refused:
+        Asking(QueueProver(Broker(server.url, "a-guess"), LISTED), small).result()
+    assert "a-guess" not in str(refused.value)
 
 
 def test_the_nearest_deadline_goes_first():
