@@ -1,25 +1,18 @@
 """Whether a relayer may go to work: each thing it needs is tried for real, and GO or NO-GO said.
 
 A line is OK, WARN (it works now, but look at it) or FAIL (it will not work), with a remedy. One
-FAIL is a NO-GO. Nothing is sent, registered or changed; without a key, what needs one is a WARN.
+FAIL is a NO-GO. Nothing is sent, and nothing changed but an empty database, which is made ready;
+without a key, what needs one is left out or a WARN.
 """
 
-import os
 import secrets
-import shutil
-import socket
-import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
 import cbor2
-import redis
-from sqlalchemy import text
 from web3.exceptions import Web3Exception
 
 from offchain import circuits, contracts, keystore, prover
@@ -27,11 +20,12 @@ from offchain.chain import Chain, ChainError
 from offchain.claims import Print
 from offchain.deployment import CONTRACTS, Deployment, DeploymentError
 from offchain.ledger import Diverged, Ledger
+from relayer import check_machine as machine
+from relayer.check_machine import Findings, Level
 from relayer.reveal_keys import key_file
 from relayer.standing import Standing, pace
 from relayer.store import Store, StoreError
 from relayer.telemetry.fields import place
-from relayer.telemetry.metrics import address
 
 HEAD_SECONDS = 20.0
 """How long the head may stand still before it counts as halted."""
@@ -39,19 +33,12 @@ HEAD_SECONDS = 20.0
 SKEW_SECONDS = (5, 30)
 """Beyond the first a WARN, beyond the second a FAIL: commits and credentials are dated by the chain."""
 
-DISK_BYTES = (2 << 30, 256 << 20)
 SETTLE_GAS = 1_500_000
 """More than settle_64 takes (tests/snapshots/gas.json)."""
 
 EPOCHS_OF_COIN = 20
 KEY_LEFT = 5
 """A key with less than a fifth of its life left is ageing out."""
-
-
-class Level(StrEnum):
-    OK = "OK"
-    WARN = "WARN"
-    FAIL = "FAIL"
 
 
 @dataclass(frozen=True)
@@ -88,7 +75,6 @@ class Subject:
     clock: Callable[[], float] = time.time
 
 
-Findings = Iterator[tuple[Level, str, str] | tuple[Level, str]]
 EXPECTED = (ChainError, DeploymentError, Diverged, StoreError, keystore.KeystoreError, prover.ProverError,
             circuits.NotBuilt, contracts.ArtifactError, OSError)  # fmt: skip
 
@@ -102,7 +88,8 @@ class Check:
     def run(self, report: Callable[[Line], None] = lambda line: None) -> list[Line]:
         """Try every part, whatever became of the others; `report` sees each line as it is found."""
         parts = (
-            "configuration", "chain", "clock", "account", "stake", "keys", "prover", "disk", "database", "redis", "listen",
+            "configuration", "chain", "clock", "account", "stake", "keys", "prover", "disk", "database", "redis",
+            "listen",
         )  # fmt: skip
         found: list[Line] = []
         for part in parts:
@@ -160,7 +147,7 @@ class Check:
         strange = [name for name in CONTRACTS if not self._is_ours(name)]
         if strange:
             wrong = f"other code than compiled here at {', '.join(strange)}"
-            yield Level.FAIL, wrong, "check out the version that was deployed, `make setup`, and name its deployment file"
+            yield Level.FAIL, wrong, "check out the version that was deployed, make setup, and name its deployment file"
         else:
             yield Level.OK, f"{len(CONTRACTS)} contracts hold the code compiled here"
         for name, entry in self.deployment.verifiers.items():
@@ -172,7 +159,7 @@ class Check:
         try:
             peers = self.chain.web3.net.peer_count
         except Web3Exception:
-            return Level.WARN, "the node does not tell its peers", "let it answer net_peerCount (geth: --http.api eth,net)"
+            return Level.WARN, "the node does not tell its peers", "let it answer net_peerCount (--http.api eth,net)"
         if peers:
             return Level.OK, f"the node has {peers} peers", ""
         return Level.WARN, "the node has no peers", "fine on a chain of one node; else look at its network"
@@ -212,7 +199,7 @@ class Check:
     def _account(self) -> Findings:
         file = self.subject.account
         if file is not None:
-            yield _mode(file, 0o600)
+            yield machine.mode(file, 0o600)
             if self.subject.password is None:
                 unopened = "the keystore was not opened: no password"
                 yield Level.WARN, unopened, f"set {keystore.PASSWORD_VARIABLE} to try it"
@@ -236,11 +223,12 @@ class Check:
             yield Level.FAIL, "not in the registry", "shadowpool relayer register"
             return
         stake = self.standing.stake
-        says = f"bonded {stake.bonded / stake.epoch_stake:.1f} epochs' stake, reserved {stake.reserved // stake.epoch_stake}"
+        held, led = stake.bonded / stake.epoch_stake, stake.reserved // stake.epoch_stake
+        says = f"bonded {held:.1f} epochs' stake, reserved {led}"
         if stake.bonded < stake.epoch_stake:
             yield Level.FAIL, f"{says}: no turn in the rotation", "shadowpool relayer stake bond UNITS"
         elif not stake.epochs:
-            yield Level.FAIL, f"{says}: none is free, so its turns pass to others", "bond more, or wait for a print or release"
+            yield Level.FAIL, f"{says}: none is free, so its turns pass to others", "bond more, or let epochs end"
         elif stake.epochs < 2:
             yield Level.WARN, f"{says}: free for one epoch", "bond more: epochs of one market overlap"
         else:
@@ -256,7 +244,7 @@ class Check:
         if not folder.is_dir():
             yield Level.FAIL, f"there is no folder {folder}", "name the folder of the reveal keys by --keys"
             return
-        yield _mode(folder, 0o700)
+        yield machine.mode(folder, 0o700)
         last = standing.keys[-1]
         for key in standing.keys:
             if key.version in standing.needed_keys | {last.version}:
@@ -274,7 +262,7 @@ class Check:
         if not file.is_file():
             gone = f"version {version} is not in the folder"
             return Level.FAIL, gone, "restore its file, or register a new key and expect to lose what needs it"
-        if (level := _mode(file, 0o600))[0] != Level.OK:
+        if (level := machine.mode(file, 0o600))[0] != Level.OK:
             return level
         if self.subject.password is None:
             return Level.WARN, f"version {version} was not opened: no password", f"set {keystore.PASSWORD_VARIABLE}"
@@ -299,8 +287,7 @@ class Check:
         """Settling times measured by the service on this machine, beside the time that each market leaves."""
         markets = self.standing.ledger.markets if self.standing else {}
         for market, terms in sorted(markets.items()):
-            sizes = (int(name.removeprefix("settle_")) for name in self.deployment.verifiers if name.startswith("settle_"))
-            size = min((size for size in sizes if size >= terms.capacity), default=max(map(int, circuits.settle_sizes())))
+    X = min((size for size in sizes if size >= terms.capacity), default=max(map(int, circuits.settle_sizes())))
             took = self._took(f"settle_{size}")
             leaves = (terms.settle_blocks - self.subject.confirmations) * self.pace
             if not took:
@@ -326,67 +313,24 @@ class Check:
         return Store.open(url, self.deployment)
 
     def _disk(self) -> Findings:
-        for folder in sorted({self.subject.keys, self._data_folder}):
-            if not folder.is_dir():
-                continue
-            free = shutil.disk_usage(folder).free
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=".check") as file:
-                file.write(secrets.token_bytes(1 << 16))
-                file.flush()
-                os.fsync(file.fileno())
-            warn, fail = DISK_BYTES
-            level = Level.FAIL if free < fail else Level.WARN if free < warn else Level.OK
-            yield level, f"{folder}: {free >> 20} MiB free, and it can be written", "make room" if level != Level.OK else ""
-
-    @property
-    def _data_folder(self) -> Path:
         url = self.subject.database or ""
-        return Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else Path.cwd()
+        data = Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else Path.cwd()
+        for folder in sorted({self.subject.keys, data}):
+            if folder.is_dir():
+                yield machine.disk(folder)
 
     def _database(self) -> Findings:
         if self.subject.database is None:
             return
         if self._store is None:
             yield Level.OK, "not there yet: the service makes it on its first start"
-            return
-        with self._store.engine.connect() as connection, connection.begin() as change:
-            connection.execute(text("CREATE TABLE check_write (number INTEGER)"))
-            change.rollback()
-        yield Level.OK, f"{self._store.engine.dialect.name} answers, can be written, and is of this deployment"
+        else:
+            yield machine.database(self._store)
 
     def _redis(self) -> Findings:
-        if self.subject.redis is None:
-            return
-        try:
-            with redis.Redis.from_url(self.subject.redis, password=self.subject.redis_password, socket_timeout=5) as client:
-                client.ping()
-        except redis.RedisError as error:
-            dead = f"Redis does not answer ({type(error).__name__})"
-            yield Level.FAIL, dead, "start it, or take the redis line out: proofs are then made in this process's pool"
-            return
-        yield Level.OK, "Redis answers"
-
+        if self.subject.redis is not None:
+            yield machine.redis_server(self.subject.redis, self.subject.redis_password)
 
     def _listen(self) -> Findings:
         for listen in self.subject.listen:
-            host, port = address(listen)
-            with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((host, port))
-                except OSError:
-                    yield Level.WARN, f"{listen} is in use", "fine if the service runs already; else name another port"
-                    continue
-            yield Level.OK, f"{listen} is free"
-
-
-def _mode(path: Path, most: int) -> tuple[Level, str, str]:
-    """Whether nobody but the owner, who is us, can touch it; KeystoreError if it is not there."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        raise keystore.KeystoreError(f"there is no {path}") from None
-    mode = stat.S_IMODE(found.st_mode)
-    if mode & ~most or found.st_uid != os.geteuid():
-        return Level.FAIL, f"{path} is open to others (mode {mode:04o})", f"chown it to yourself, and chmod {most:o} {path}"
-    return Level.OK, f"{path.name or path} has mode {mode:04o}", ""
+            yield machine.port(listen)

@@ -38,11 +38,7 @@ def configure(form: str = "json", level: int = logging.INFO) -> None:
     """Log to standard error as JSON or, for a reader, as text; ValueError for another form."""
     if form not in FORMATS:
         raise ValueError(f"log format {form!r} is none of {', '.join(FORMATS)}")
-    shown = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=24, exception_formatter=structlog.dev.plain_traceback)
-    )
+    shown = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[_filter, STAMP, shown],
         wrapper_class=structlog.make_filtering_bound_logger(level),

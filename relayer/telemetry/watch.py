@@ -22,9 +22,7 @@ def observe(standing: Standing, folder: Path, data: Path | None = None) -> None:
     metrics.ledger_block.set(ledger.block)
     metrics.ledger_lag.set(standing.block - ledger.block)
     metrics.confirmations.set(ledger.depth)
-    seconds = chain.timestamp(standing.block)
-    metrics.head_time.set(seconds)
-    metrics.clock_skew.set(time.time() - seconds)
+    metrics.clock_skew.set(time.time() - chain.timestamp(standing.block))
     metrics.coin.set(chain.web3.eth.get_balance(standing.address, standing.block))
     for state in STATES:
         metrics.stake.labels(state=state).set(getattr(standing.stake, state) / standing.stake.epoch_stake)

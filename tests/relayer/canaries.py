@@ -11,13 +11,13 @@ WIDE = 1 << 64
 
 @dataclass(frozen=True)
 class Canary:
-    """A secret: bytes, text, or a number; `name` is what a failure may say of it."""
+    """A secret; `name` is what a failure may say of it."""
 
     name: str
     secret: int | str | bytes = field(repr=False)
 
     def forms(self) -> Iterator[tuple[str, bytes]]:
-        """(encoding, bytes to look for, hexadecimal in lower case): each spelling, and each of those wrapped once more."""
+        """(encoding, bytes to look for, hexadecimal in lower case): each spelling, and each wrapped once more."""
         for kind, raw in self._spellings():
             yield kind, raw
             yield f"{kind} in hex", raw.hex().encode()

@@ -77,7 +77,8 @@ def held(server: RedisServer) -> bytes:
 def dumped(server: PostgresServer) -> bytes:
     """A whole database as SQL; binary columns in hexadecimal."""
     program = server.programs / "pg_dump"
-    return subprocess.run([program, "-h", server.data, "-U", "postgres", "postgres"], check=True, capture_output=True).stdout
+    command = [program, "-h", server.data, "-U", "postgres", "postgres"]
+    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 def files(folder: Path, start: str) -> bytes:

@@ -109,7 +109,8 @@ def test_code_that_is_not_ours(ready, world, tmp_path):
         theirs.save(file)
         return replace(ready, deployment=file, patience=0)
 
-    assert failed(changed(Market=world.deployment.contracts["Pool"]), "chain", "other code than compiled here at Market")
+    other = changed(Market=world.deployment.contracts["Pool"])
+    assert failed(other, "chain", "other code than compiled here at Market")
     assert failed(changed(Keys=world.accounts["stranger"].address), "chain", "at Keys")
 
 

@@ -11,8 +11,7 @@ from relayer.telemetry import metrics
 
 FOLDER = ROOT / "relayer" / "dashboards"
 FUNCTIONS = {
-    "absent", "changes", "delta", "histogram_quantile", "increase", "rate", "time", "sum", "min", "max", "avg", "by", "and", "or",
-    "unless", "le",
+    "absent", "changes", "delta", "histogram_quantile", "increase", "rate", "time", "sum", "min", "max", "and", "or",
 }  # fmt: skip
 RUNBOOK = (ROOT / "docs" / "operate.md").read_text()
 
@@ -71,7 +70,7 @@ def test_every_expression_asks_for_what_is_there(title, expression):
 
 
 @pytest.mark.parametrize("wrong", [
-    "shadowpool_relayer_heads", "shadowpool_relayer_head_block{market=\"0\"}", "quantile_over(shadowpool_relayer_head_block)",
+    "shadowpool_relayer_heads", 'shadowpool_relayer_head_block{market="0"}', "over(shadowpool_relayer_head_block)",
     "rate(shadowpool_relayer_sends_total[5m]", 'shadowpool_relayer_sends_total{result="gone"}',
 ])  # fmt: skip
 def test_a_wrong_expression_is_found(wrong):
@@ -81,7 +80,7 @@ def test_a_wrong_expression_is_found(wrong):
 def test_every_metric_is_shown():
     said = " ".join(expression for _, expression in expressions())
     own = {metric._name for metric in metrics.REGISTRY._names_to_collectors.values() if hasattr(metric, "_name")}
-    assert {name for name in own if name not in said} == {"shadowpool_relayer_head_timestamp_seconds"}
+    assert {name for name in own if name not in said} == set()
 
 
 def test_alerts_have_a_form_and_a_remedy():
@@ -120,5 +119,7 @@ def test_the_runbook_names_tests_that_exist():
 def test_every_failure_has_a_symptom_a_remedy_and_what_exercises_it():
     failures = re.split(r"^### ", RUNBOOK.split("## When something fails")[1], flags=re.M)[1:]
     for failure in failures:
-        words = ("- Exercised by",) if failure.startswith("An upgrade") else ("- Symptom:", "Alert", "- Remedy:", "- Exercised by")
+        words = ["- Exercised by"]
+        if not failure.startswith("An upgrade"):
+            words += ["- Symptom:", "Alert", "- Remedy:"]
         assert all(word in failure for word in words), failure.splitlines()[0]

@@ -158,7 +158,8 @@ def test_spans_carry_allowed_attributes_and_no_text_of_errors():
         finally:
             end()
         found = [ExportTraceServiceRequest.FromString(body) for body in taken]
-    spans = {s.name: s for request in found for r in request.resource_spans for scope in r.scope_spans for s in scope.spans}
+    scopes = [scope for request in found for resource in request.resource_spans for scope in resource.scope_spans]
+    spans = {one.name: one for scope in scopes for one in scope.spans}
     said = {name: {a.key for a in one.attributes} for name, one in spans.items()}
     assert said == {"settle": {"market", "epoch"}, "prove": {"circuit", "error", "at"}}
     assert spans["prove"].parent_span_id == spans["settle"].span_id and spans["prove"].status.code == 2

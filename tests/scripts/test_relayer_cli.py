@@ -100,8 +100,9 @@ def test_epochs_and_status_tell_whose_turn_it_is(world, relayer):
 
 
 def test_status_once_for_a_reader(world, relayer, config):
-    whole = ["--rpc", world.chain.rpc_url, "--deployment", str(config.with_name("deployment.json")), "relayer", "status"]
-    done = CliRunner().invoke(app, [*whole, "--relayer", world.accounts["relayer"].address, "--once"])
+    where = ["--rpc", world.chain.rpc_url, "--deployment", str(config.with_name("deployment.json"))]
+    whole = [*where, "relayer", "status", "--relayer", world.accounts["relayer"].address, "--once"]
+    done = CliRunner().invoke(app, whole)
     assert done.exit_code == 0 and "coming turns" in done.stdout and "free epochs" in done.stdout
 
 
@@ -112,7 +113,8 @@ def test_who_is_meant_must_be_known(world, relayer):
 def test_check_ends_with_its_verdict(world, relayer, config, tmp_path):
     said = json.loads(relayer("check", "--config", str(config), "--patience", "0", code=1).stdout)
     assert said["verdict"] == "NO-GO"
-    assert [line["says"] for line in said["lines"] if line["level"] == "FAIL" and line["part"] == "chain"][0].startswith("the head")
+    wrong = [line["says"] for line in said["lines"] if line["level"] == "FAIL" and line["part"] == "chain"]
+    assert wrong[0].startswith("the head has stood")
     (tmp_path / "bad.toml").write_text("confirmations = -1\n")
     said = json.loads(relayer("check", "--config", str(tmp_path / "bad.toml"), code=1).stdout)
     [line] = said["lines"]
@@ -136,7 +138,8 @@ def test_a_drain_killed_goes_on_and_says_when_it_is_safe_to_stop(world, relayer,
     placed = []
     for name, side, price in (("ash", Side.BUY, 505), ("birch", Side.SELL, 495)):
         wallet, credential = world.wallet(name), world.traders[name].credential
-        placed.append((wallet, wallet.commit(0, epoch, Terms(side, 100, price), credential, carrier=world.accounts["carrier"])))
+        terms, carrier = Terms(side, 100, price), world.accounts["carrier"]
+        placed.append((wallet, wallet.commit(0, epoch, terms, credential, carrier=carrier)))
     world.advance_tree()
     world.go_to(world.market.windows(epoch).reveal + CONFIRMATIONS)
     for wallet, order in placed:
@@ -146,7 +149,8 @@ def test_a_drain_killed_goes_on_and_says_when_it_is_safe_to_stop(world, relayer,
     assert not led["safe to stop"] and led["to finish"] == [f"0/{epoch} reveal"] and led["may still lead"]
 
     drain = ("relayer", "drain", "--config", str(config), "--json")
-    out, stake = tmp_path / "out.txt", world.chain.contract("Relayers").functions.stake_of(world.accounts["relayer"].address)
+    stake = world.chain.contract("Relayers").functions.stake_of(world.accounts["relayer"].address)
+    out = tmp_path / "out.txt"
     with running(tmp_path, *drain, SHADOWPOOL_PASSWORD=password(world)) as process:
         until(lambda: world.chain.call(stake) == 0, process=process)
         process.kill()

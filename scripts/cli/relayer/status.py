@@ -1,6 +1,7 @@
 """`shadowpool relayer status`: how it stands, now or live."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,10 +19,11 @@ from scripts.cli.relayer.epochs import led_row
 REFRESH_SECONDS = 1.0
 
 
-def facts(here: Standing, keys) -> dict:
+def facts(here: Standing, keys: Path) -> dict:
     """What the view shows, for one block."""
     stake, last = here.stake, here.keys[-1] if here.keys else None
-    missing = [key.version for key in here.keys if key.version in here.needed_keys and not key_file(keys, key.public).is_file()]
+    needed = (key for key in here.keys if key.version in here.needed_keys)
+    missing = [key.version for key in needed if not key_file(keys, key.public).is_file()]
     return {
         "relayer": here.address,
         "block": here.block,
