@@ -19,7 +19,7 @@ from offchain.paths import ROOT
 from offchain.wallet import Wallet
 from relayer.leader import Leader
 from scripts.demo import terms
-from scripts.demo.world import EXPIRED, RELAYERS, World, need, side_by_side
+from scripts.demo.world import EXPIRED, FEEDERS, RELAYERS, World, need, side_by_side
 from scripts.deploy import deploy
 
 YEAR = 365 * 24 * 3600
@@ -37,7 +37,7 @@ def deploy_contracts(world: World, rpc: str) -> None:
             governor=accounts["governor"].address,
             guardian=accounts["guardian"].address,
             issuer=accounts["issuer"].address,
-            feeders=[accounts["feeder"].address],
+            feeders=[accounts[name].address for name in FEEDERS],
         )
     deployment.save(world.folder / "deployment.json")
     world.chain = Chain(rpc, deployment)
@@ -91,8 +91,11 @@ def _bond_relayer(world: World, name: str) -> None:
 
 
 def observe(world: World, price: int) -> None:
-    receipt = push(world.chain, world.accounts["feeder"], world.accounts["carrier"], price)
-    world.sent("observe price", receipt)
+    """Each feeder's price is carried to the oracle, where two of the three must agree."""
+    for name in FEEDERS:
+        receipt = push(world.chain, world.accounts[name], world.accounts["carrier"], price)
+        world.sent("observe price", receipt)
+    world.say.line(f"oracle: {len(FEEDERS)} feeders observe {price} quote units a lot")
 
 
 def admit(world: World) -> None:

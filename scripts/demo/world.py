@@ -27,9 +27,10 @@ from scripts.orders import INSTITUTIONS
 T = TypeVar("T")
 
 RELAYERS = ("north", "south")
+FEEDERS = ("first feeder", "second feeder", "third feeder")
 WITHOUT_CREDENTIAL = "gorse"
 EXPIRED = "hazel"
-OFFICES = ("deployer", "governor", "guardian", "issuer", "feeder", "carrier", "auditor", "treasury", "stranger")
+OFFICES = ("deployer", "governor", "guardian", "issuer", "carrier", "auditor", "treasury", "stranger")
 # Proofs that share two cores with six nodes: more at once only wait for each other.
 AT_ONCE = 3
 
@@ -102,7 +103,7 @@ class World:
 
 
 def new_world(folder: Path, validators: int, say: Narrator) -> World:
-    names = (*OFFICES, *RELAYERS)
+    names = (*OFFICES, *FEEDERS, *RELAYERS)
     traders = (*INSTITUTIONS, WITHOUT_CREDENTIAL, EXPIRED)
     return World(
         folder=folder,
