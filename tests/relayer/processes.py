@@ -39,13 +39,23 @@ def password(world: World) -> str:
     return world.leader.keys._password
 
 
+class Command(subprocess.Popen):
+    """A running command; `folder` holds its output."""
+
+    folder: Path
+
+    def errors(self) -> str:
+        return (self.folder / "err.txt").read_text()
+
+
 @contextmanager
 def running(folder: Path, *arguments: str, **variables: str):
     """A command of `shadowpool`; yields its process, whose output goes to out.txt and err.txt in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "scripts.cli", *map(str, arguments)]
     with (folder / "out.txt").open("ab") as out, (folder / "err.txt").open("ab") as err:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, stdout=out, stderr=err)
+        process = Command(command, cwd=ROOT, env=os.environ | variables, stdout=out, stderr=err)
+        process.folder = folder
     try:
         yield process
     finally:
@@ -57,11 +67,11 @@ def running(folder: Path, *arguments: str, **variables: str):
             process.wait()
 
 
-def until(done: Callable[[], object], world: World | None = None, process: subprocess.Popen | None = None):
+def until(done: Callable[[], object], world: World | None = None, process: Command | None = None):
     """What `done` gives once that is true, mining a block a look in `world`; AssertionError if it never is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := done()):
-        assert process is None or process.poll() is None, f"it ended with {process.returncode}"
+        assert process is None or process.poll() is None, f"it ended with {process.returncode}: {process.errors()}"
         assert time.monotonic() < deadline, "it never came"
         if world is not None:
             world.mine(1)
