@@ -113,7 +113,7 @@ class Service:
     def _due(self, head: int) -> list[Duty]:
         """What may be started now, the most urgent first."""
         found = self.duties.find(head)
-        for stage in {duty.stage for duty in found}:
+        for stage in self.duties.stages:
             metrics.due.labels(stage=stage).set(sum(duty.stage == stage for duty in found))
         self._first_seen = {duty.name: self._first_seen.get(duty.name, head) for duty in found}
         return [duty for duty in found if self._may_start(duty, head)]
@@ -200,16 +200,18 @@ class Service:
         return self.pace.lands(self.leader.circuit(duty.market, duty.epoch), head) < duty.deadline
 
     def _refuse(self, task: Task, duty: Duty, head: int) -> None:
-        metrics.settles.labels(result="late").inc()
-        log.warning("cannot settle in time", market=duty.market, epoch=duty.epoch, head=head, deadline=duty.deadline)
-        self.store.keep_task(task, state="skipped", deadline=duty.deadline, next_block=duty.deadline)
+        """Say it once; look again later, for the chain's pace may change."""
+        if task.state != "skipped":
+            metrics.settles.labels(result="late").inc()
+            log.warning("cannot settle in time", market=duty.market, epoch=duty.epoch, head=head, deadline=duty.deadline)
+        self.store.keep_task(task, state="skipped", deadline=duty.deadline, next_block=head + URGENT_BACKOFF)
         self._troubled.add((task.stage, task.market, task.epoch))
 
     def _failed(self, task: Task, error: Exception, head: int) -> None:
         """Try again later: soon where there is a deadline, ever more rarely elsewhere."""
         most = URGENT_BACKOFF if task.deadline is not None else MOST_BACKOFF
         wait = min(2 ** min(task.attempts - 1, 6), most)
-        self.store.keep_task(task, state="failed", error=type(error).__name__, next_block=head + wait)
+        task = self.store.keep_task(task, state="failed", error=type(error).__name__, next_block=head + wait)
         self._troubled.add((task.stage, task.market, task.epoch))
         expected = isinstance(error, (LeaderError, Reverted, Late))
         metrics.task_errors.labels(stage=task.stage, error=type(error).__name__).inc()

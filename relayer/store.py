@@ -312,7 +312,10 @@ class ServerLease(Lease):
                 self._connection.execute("SELECT 1")    # the lock lives as long as the connection
                 return
             self.close()
-        pooled = self._engine.raw_connection()
+        try:
+            pooled = self._engine.raw_connection()
+        except (DBAPIError, psycopg.Error) as error:
+            raise StoreError(f"the database does not answer ({type(error).__name__}): does it run?") from None
         connection = pooled.driver_connection
         pooled.detach()
         connection.autocommit = True

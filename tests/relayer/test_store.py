@@ -137,7 +137,7 @@ def test_a_database_that_died_is_used_again(tmp_path):
         server.kill()
         with pytest.raises(DBAPIError):
             store.tasks()
-        with pytest.raises(DBAPIError):
+        with pytest.raises(StoreError, match="does not answer"):
             lease.hold()
         server.start()
         assert store.tasks() == []
