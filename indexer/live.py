@@ -7,6 +7,9 @@ from collections.abc import Callable
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from indexer.follow import Follower, Progress
+from offchain.chain import ChainError
+
 POLL_SECONDS = 1.0
 """Between two questions where the node does not push."""
 
@@ -16,11 +19,61 @@ QUIET_SECONDS = 15.0
 RETRY_SECONDS = 10.0
 """Between two attempts to subscribe."""
 
+SAY_SECONDS = 2.0
+"""Between two lines about a long backfill."""
+
+Say = Callable[[str], None]
+
+
+def follow(follower: Follower, websocket: str | None, say: Say, once: bool = False) -> None:
+    """Take in what is missing, then every new block: until interrupted or, if `once`, the chain's head is
+    reached and every proof verified. `say` is told how it goes.
+
+    Diverged where something does not fit. A node that does not answer is asked again.
+    """
+    heads, tell = Heads(websocket, say), _Teller(say)
+    try:
+        say(f"following from block {follower.block + 1}")
+        reached = _sync(follower, say, tell)
+        while not (once and reached):
+            heads.wait(POLL_SECONDS if follower.busy or not reached else QUIET_SECONDS)
+            reached = _sync(follower, say, tell)
+        follower.finish()
+        say(f"at block {follower.block}, every proof verified")
+    except KeyboardInterrupt:
+        say(f"interrupted at block {follower.block}")
+    finally:
+        heads.close()
+
+
+def _sync(follower: Follower, say: Say, tell: Callable[[Progress], None]) -> bool:
+    """One round; False if the node did not let it be finished."""
+    try:
+        follower.sync(progress=tell)
+        return True
+    except ChainError as error:
+        say(f"not now: {error}")
+        return False
+
+
+class _Teller:
+    """Says how far a long backfill is, now and then."""
+
+    def __init__(self, say: Say):
+        self._say, self._next = say, time.monotonic() + SAY_SECONDS
+
+    def __call__(self, at: Progress) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + SAY_SECONDS
+        left = "" if at.eta_s is None else f", {at.eta_s:.0f} s to go"
+        self._say(f"block {at.block} of {at.head}: {at.events} events, {at.events_per_s:.0f} a second{left}")
+
 
 class Heads:
     """Waits for new heads of the node at `url` (ws://…; None: only by asking). `say` is told of changes of way."""
 
-    def __init__(self, url: str | None, say: Callable[[str], None] = lambda text: None):
+    def __init__(self, url: str | None, say: Say = lambda text: None):
         self.url, self.say = url, say
         self._socket: ClientConnection | None = None
         self._retry_at = 0.0

@@ -10,9 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from indexer import database, models
-from indexer.follow import DEPTH, SPAN, Follower, Progress
-from indexer.live import Heads, websocket_url
-from offchain.chain import ChainError
+from indexer.follow import DEPTH, SPAN, Follower
+from indexer.live import follow, websocket_url
 from scripts.cli.common import AsJson, session, show
 
 app = typer.Typer(no_args_is_help=True, help="Follow the chain into a database.")
@@ -23,7 +22,6 @@ Database = Annotated[
 ]
 Depth = Annotated[int, typer.Option(min=1, help="How many blocks a reorganisation may undo; a deeper one stops it.")]
 Span = Annotated[int, typer.Option(min=1, help="Blocks that one transaction of the database takes in.")]
-SAY_SECONDS = 2.0
 
 
 @contextmanager
@@ -49,45 +47,10 @@ def run(
 ) -> None:
     """Take in what is missing, then every new block; until interrupted, or something does not fit."""
     with _follower(database_url, depth, span) as follower:
-        _say(f"following from block {follower.block + 1} into {make_url(database_url).render_as_string()}")
+        place = make_url(database_url).render_as_string()
+        _say(f"the tables are in {place}")
         url = websocket_url(session().rpc) if websocket is None else websocket or None
-        heads, tell = Heads(url, _say), _Teller()
-        try:
-            _sync(follower, tell)
-            if once:
-                follower.finish()
-                _say(f"at block {follower.block}, every proof verified")
-                return
-            _say(f"live at block {follower.block}")
-            while True:
-                heads.wait(1.0 if follower.busy else 15.0)
-                _sync(follower, tell)
-        except KeyboardInterrupt:
-            _say(f"interrupted at block {follower.block}")
-        finally:
-            heads.close()
-
-
-def _sync(follower: Follower, tell: "_Teller") -> None:
-    """One round; a node that does not answer is asked again in the next."""
-    try:
-        follower.sync(progress=tell)
-    except ChainError as error:
-        _say(f"not now: {error}")
-
-
-class _Teller:
-    """Says how far a long backfill is, now and then."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + SAY_SECONDS
-
-    def __call__(self, at: Progress) -> None:
-        if time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + SAY_SECONDS
-        left = "" if at.eta_s is None else f", {at.eta_s:.0f} s to go"
-        _say(f"block {at.block} of {at.head}: {at.events} events, {at.events_per_s:.0f} a second{left}")
+        follow(follower, url, _say, once)
 
 
 def _say(text: str) -> None:
@@ -115,7 +78,7 @@ def status(database_url: Database = database.DEFAULT_URL, as_json: AsJson = Fals
 def check(database_url: Database = database.DEFAULT_URL, depth: Depth = DEPTH, as_json: AsJson = False) -> None:
     """Come to the chain's head, verify every proof, hold all epochs to the contracts; print the tables' digest."""
     with _follower(database_url, depth) as follower:
-        follower.sync(progress=_Teller())
+        follower.sync()
         follower.finish()
         epochs = follower.confirm()
         with follower.engine.connect() as connection:
