@@ -3,9 +3,10 @@
  *
  *   node e2e/browse.mjs plan.json
  *
- * The plan: { base, out, pages: [{ name, path, expect?, steps? }], looks: [{ name, width, height, scheme }] }.
- * `expect` is text that the page must come to show; steps are { click | fill | file | press | see | gone, … }
- * and run before its picture is taken. Each page is opened in every look.
+ * The plan: { base, out, patience, pages: [{ name, path, expect, steps?, after?, looks?, missing? }],
+ * looks: [{ name, width, height, scheme }] }. `expect` is text that the page must come to show, `steps` (see `act`)
+ * run before its picture is taken and `after` behind it; `missing` is a path whose 404 the page is about. What a step
+ * says goes to stderr. Each page is opened in every look, or in those it names.
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
@@ -17,7 +18,8 @@ import { chromium } from "playwright-core";
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const PATIENCE = plan.patience ?? 30_000;
+const PATIENCE = plan.patience;
+const HURRY = 3_000;
 const report = { pages: [], outside: [], console: [], posted: [] };
 
 mkdirSync(plan.out, { recursive: true });
@@ -38,7 +40,6 @@ async function walk(look) {
     viewport: { width: look.width, height: look.height },
     colorScheme: look.scheme,
     reducedMotion: "reduce",
-    bypassCSP: false,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
@@ -57,24 +58,29 @@ async function walk(look) {
   });
   page.on("pageerror", (error) => report.console.push(`${page.url()}: ${error.message}`));
 
-  for (const one of plan.pages) {
-    const seen = { name: one.name, look: look.name, violations: [], failed: null };
+  for (const one of plan.pages.filter((each) => !each.looks || each.looks.includes(look.name))) {
+    const seen = { name: one.name, look: look.name, violations: [], failed: null, read: {} };
     report.pages.push(seen);
     try {
-      await open(page, one);
+      await open(page, one, seen);
     } catch (error) {
       seen.failed = error.message.split("\n")[0];
+      page.setDefaultTimeout(HURRY); // what broke once is not waited for on every page
     }
-    seen.picture = join(plan.out, `${one.name}-${look.name}.png`);
-    await page.screenshot({ path: seen.picture, fullPage: true });
+    await page.screenshot({ path: join(plan.out, `${one.name}-${look.name}.png`), fullPage: true });
     seen.violations = await violations(page);
     seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    try {
+      for (const step of one.after ?? []) await act(page, step, seen);
+    } catch (error) {
+      seen.failed ??= error.message.split("\n")[0];
+    }
   }
   await context.close();
 }
 
 /** Pages are reached as a reader would within the application, so that a loaded key stays. */
-async function open(page, one) {
+async function open(page, one, seen) {
   if (page.url() === "about:blank") await page.goto(plan.base + one.path);
   else
     await page.evaluate((path) => {
@@ -82,24 +88,27 @@ async function open(page, one) {
       dispatchEvent(new PopStateEvent("popstate"));
     }, one.path);
   await page.locator("main h1").waitFor();
-  for (const text of one.expect ?? []) await page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor();
-  for (const step of one.steps ?? []) await act(page, step);
+  for (const text of one.expect) await page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor();
+  for (const step of one.steps ?? []) await act(page, step, seen);
   await page.evaluate(() => document.fonts.ready);
 }
 
-async function act(page, step) {
+async function act(page, step, seen) {
   if (step.click) await page.getByRole(step.role ?? "button", { name: step.click, exact: true }).first().click();
   else if (step.fill) await page.getByLabel(step.fill).first().fill(step.text);
   else if (step.file) await page.getByLabel(step.file).setInputFiles(step.path);
   else if (step.press) await page.keyboard.press(step.press);
-  else if (step.see) await page.locator(step.see).filter({ hasText: step.text ?? "" }).first().waitFor({ timeout: step.patience ?? PATIENCE });
+  else if (step.see) await page.locator(step.see).filter({ hasText: step.text ?? "" }).first().waitFor();
   else if (step.gone) await page.locator(step.gone).first().waitFor({ state: "detached" });
+  else if (step.count) await page.waitForFunction(([where, of]) => document.querySelectorAll(where).length === of, [step.count, step.of]);
+  else if (step.read) seen.read[step.into] = await page.locator(step.read).allInnerTexts();
+  else if (step.say) process.stderr.write(`say ${step.say}\n`);
   else if (step.url) await page.waitForURL((url) => url.pathname === step.url);
   else throw new Error(`unknown step ${JSON.stringify(step)}`);
 }
 
 async function violations(page) {
-  await page.evaluate(axe);
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
   const found = await page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
   return found.violations.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
 }

@@ -1,12 +1,12 @@
 /** The frame around every page: navigation, search, the chain's state, theme, shortcuts. */
 
-import { type FormEvent, lazy, Suspense, useEffect, useMemo, useRef } from "react";
+import { Component, type FormEvent, type ReactNode, lazy, Suspense, useEffect, useMemo, useRef } from "react";
 
 import { LiveProvider, useLive } from "./api/live";
 import { AuditProvider, useAuditor } from "./audit";
 import { Link, match, navigate, usePath } from "./router";
 import { PLACES, useShortcuts } from "./ui/keyboard";
-import { Page } from "./ui/parts";
+import { Page, Problem } from "./ui/parts";
 import { useTheme } from "./ui/theme";
 
 const page = (load: () => Promise<Record<string, unknown>>, name: string) =>
@@ -74,7 +74,7 @@ function Shell() {
             <i />
             <i />
           </span>
-          Shadowpool
+          <span className="brand-name">Shadowpool</span>
         </Link>
         <SearchBox box={search} />
         <div className="top-tools">
@@ -95,7 +95,9 @@ function Shell() {
       <main id="main" ref={main} tabIndex={-1}>
         <Divergence />
         <Suspense fallback={<p className="empty" role="status">Loading…</p>}>
-          <Route path={path} />
+          <Guard key={path}>
+            <Route path={path} />
+          </Guard>
         </Suspense>
       </main>
       <footer className="foot">
@@ -113,9 +115,9 @@ function Shell() {
 }
 
 function Route({ path }: { path: string }) {
-  for (const [pattern, Component] of ROUTES) {
+  for (const [pattern, Found] of ROUTES) {
     const parts = match(pattern, path);
-    if (parts) return <Component key={path} {...parts} />;
+    if (parts) return <Found {...parts} />;
   }
   return (
     <Page title="Not found">
@@ -124,6 +126,24 @@ function Route({ path }: { path: string }) {
       </p>
     </Page>
   );
+}
+
+/** A page that breaks takes nothing else with it. */
+class Guard extends Component<{ children: ReactNode }, { error: Error | null }> {
+  override state: { error: Error | null } = { error: null };
+
+  static getDerivedStateFromError(error: Error) {
+    return { error };
+  }
+
+  override render() {
+    if (!this.state.error) return this.props.children;
+    return (
+      <Page title="This page broke">
+        <Problem error={this.state.error} />
+      </Page>
+    );
+  }
 }
 
 /** Each new page begins at its top, and readers hear its heading. */
@@ -143,8 +163,12 @@ function Navigation({ path }: { path: string }) {
     if (place === "/transactions" && /^\/(tx|blocks)\//.test(path)) return true;
     return path === place || path.startsWith(`${place}/`);
   };
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [path]);
   return (
-    <nav className="side" aria-label="Explorer">
+    <nav className="side" aria-label="Explorer" ref={nav}>
       <h2 className="side-head">Explorer</h2>
       <ul>
         {PLACES.map(([key, place, name]) => (

@@ -67,28 +67,26 @@ export interface Opened {
   error: string | null;
 }
 
+const NOTHING: Opened = { view: null, error: null };
+
 /** What the loaded key opens of a settled epoch; nothing without a key, or while it is at work. */
 export function useOpened(epoch: Epoch | null, market: Market | null, status: Status | null, keys: Keys | null): Opened {
   const auditor = useAuditor();
-  const [opened, setOpened] = useState<Opened>({ view: null, error: null });
-  const settled = useMemo(
-    () => (epoch && market && status && keys ? settledEpoch(epoch, market, status, keys) : null),
-    [epoch, market, status, keys],
-  );
+  const [opened, setOpened] = useState<Opened & { id: string | null }>({ ...NOTHING, id: null });
+  const settled = auditor.point && epoch && market && status && keys ? settledEpoch(epoch, market, status, keys) : null;
+  const id = settled && [epoch!.market, epoch!.epoch, epoch!.settlement!.tx, Boolean(epoch!.print)].join(":");
   useEffect(() => {
-    setOpened({ view: null, error: null });
-    if (!auditor.point || !settled || !epoch?.settlement) return;
+    if (id === null) return;
     let current = true;
-    const id = [epoch.market, epoch.epoch, epoch.settlement.tx, Boolean(epoch.print)].join(":");
-    auditor.open(id, settled).then(
-      (view) => current && setOpened({ view, error: null }),
-      (error: Error) => current && setOpened({ view: null, error: error.message }),
+    auditor.open(id, settled!).then(
+      (view) => current && setOpened({ id, view, error: null }),
+      (error: Error) => current && setOpened({ id, view: null, error: error.message }),
     );
     return () => {
       current = false;
     };
-  }, [auditor, settled]);
-  return opened;
+  }, [auditor, id]);
+  return opened.id === id ? opened : NOTHING;
 }
 
 /** The words that opening needs, as the chain has them; null until the epoch is settled. */

@@ -19,8 +19,13 @@ export interface Answer<T> {
   loading: boolean;
 }
 
+interface Kept {
+  text: string;
+  data: unknown;
+}
+
 const KEPT = 300;
-const cache = new Map<string, unknown>();
+const cache = new Map<string, Kept>();
 const underWay = new Map<string, Promise<unknown>>();
 let generation = 0;
 const listeners = new Set<() => void>();
@@ -56,10 +61,7 @@ export function useApi<T>(path: string | null, revision: number | string = 0): A
     if (path === null) return;
     let current = true;
     get<T>(path).then(
-      (data) => {
-        remember(path, data);
-        if (current) setAnswer({ path, data, error: null });
-      },
+      (data) => current && setAnswer({ path, data, error: null }),
       (error: Error) => current && setAnswer((last) => ({ path, data: last.path === path ? last.data : null, error })),
     );
     return () => {
@@ -68,7 +70,7 @@ export function useApi<T>(path: string | null, revision: number | string = 0): A
   }, [path, revision, epoch]);
   if (path === null) return { data: null, error: null, loading: false };
   if (answer.path === path) return { ...answer, loading: false };
-  const kept = (cache.get(path) as T | undefined) ?? null;
+  const kept = (cache.get(path)?.data as T | undefined) ?? null;
   return { data: kept, error: null, loading: kept === null };
 }
 
@@ -84,18 +86,30 @@ function subscribe(tell: () => void): () => void {
   return () => listeners.delete(tell);
 }
 
-function remember(path: string, data: unknown): void {
+/** What a text holds; the very object of last time if the text is the same, so that nothing is drawn anew. */
+function remembered(path: string, text: string): unknown {
+  const last = cache.get(path);
+  const kept = last?.text === text ? last : { text, data: JSON.parse(text) as unknown };
   cache.delete(path);
-  cache.set(path, data);
+  cache.set(path, kept);
   if (cache.size > KEPT) cache.delete(cache.keys().next().value!);
+  return kept.data;
+}
+
+function readProblem(text: string): { title?: string; detail?: string } {
+  try {
+    return (JSON.parse(text) ?? {}) as { title?: string; detail?: string };
+  } catch {
+    return {};
+  }
 }
 
 async function fetchJson<T>(path: string): Promise<T> {
   const response = await fetch(path, { headers: { accept: "application/json" } }).catch(() => {
     throw new ApiError(0, "The indexer does not answer", "Check that it is running; this page tries again with the next block.");
   });
-  const body: unknown = await response.json().catch(() => null);
-  if (response.ok && body !== null) return body as T;
-  const problem = (body ?? {}) as { title?: string; detail?: string };
+  const text = await response.text();
+  if (response.ok) return remembered(path, text) as T;
+  const problem = readProblem(text);
   throw new ApiError(response.status, problem.title ?? `The indexer answered ${response.status}`, problem.detail ?? "");
 }

@@ -5,7 +5,7 @@ import { useLive } from "../api/live";
 import type { Heatmap, LiquidityMarket, LiquidityWindow, List, Venue, VenueShare } from "../api/types";
 import { type Pair, bps, grouped, price, priceNumber, quantity } from "../format";
 import { useQuery } from "../router";
-import { Badge, Filter, Page, Section, Show, Table, Time } from "../ui/parts";
+import { Badge, type Column, Filter, Page, Section, Show, Table, Time } from "../ui/parts";
 import { Heat } from "../ui/heat";
 import { type Sample, Series } from "../ui/series";
 
@@ -35,7 +35,7 @@ export function Liquidity() {
   const wanted = { market: market?.market, venue: venue?.venue, from, step };
   const ready = market !== null && venue !== null;
   const windows = useApi<List<LiquidityWindow>>(ready ? query("/v1/liquidity/windows", { ...wanted, limit: 2000 }) : null, revision);
-  const heat = useApi<Heatmap>(ready ? query("/v1/liquidity/heatmap", { market: market.market, venue: venue.venue, from }) : null, revision);
+  const heat = useApi<Heatmap>(ready && !weekly ? query("/v1/liquidity/heatmap", { market: market.market, venue: venue.venue, from }) : null, revision);
   const compared = useApi<List<VenueShare>>(query("/v1/liquidity/compare", { from }), revision);
   const pair = useMemo<Pair | null>(
     () => (market?.base && market.quote && market.lot ? { base: market.base, quote: market.quote, lot: BigInt(market.lot) } : null),
@@ -64,9 +64,11 @@ export function Liquidity() {
           </p>
         )}
       </Section>
-      <Section title="By hour" note="When it trades: volume by weekday and hour, UTC">
-        <Show answer={heat}>{(found) => <Heat heat={found} show={(volume) => volumeText(volume, pair)} />}</Show>
-      </Section>
+      {!weekly && (
+        <Section title="By hour" note="When it trades: volume by weekday and hour, UTC">
+          <Show answer={heat}>{(found) => <Heat heat={found} show={(volume) => volumeText(volume, pair)} />}</Show>
+        </Section>
+      )}
       <Section title="Venues" note="Each against the others of its source; volumes in lots or shares as each counts them">
         <Show answer={compared}>
           {({ items }) => (
@@ -95,6 +97,15 @@ function volumeText(volume: string, pair: Pair | null): string {
   return pair ? quantity(volume, pair) : grouped(volume);
 }
 
+function priceColumns(pair: Pair): Column<LiquidityWindow>[] {
+  const text = (amount: string | null) => (amount === null ? "–" : price(amount, pair));
+  return [
+    { head: "Average price", number: true, cell: (window) => text(window.vwap) },
+    { head: "Low", number: true, wide: true, cell: (window) => text(window.low) },
+    { head: "High", number: true, wide: true, cell: (window) => text(window.high) },
+  ];
+}
+
 function Windows({ items, pair, label }: { items: LiquidityWindow[]; pair: Pair | null; label: string }) {
   const samples = useMemo(
     () =>
@@ -118,9 +129,7 @@ function Windows({ items, pair, label }: { items: LiquidityWindow[]; pair: Pair 
             { head: "From, UTC", cell: (window) => <Time at={window.start} /> },
             { head: "Prints", number: true, cell: (window) => grouped(window.prints) },
             { head: "Volume", number: true, cell: (window) => volumeText(window.volume, pair) },
-            { head: "Average price", number: true, cell: (window) => (window.vwap && pair ? price(window.vwap, pair) : "–") },
-            { head: "Low", number: true, wide: true, cell: (window) => (window.low && pair ? price(window.low, pair) : "–") },
-            { head: "High", number: true, wide: true, cell: (window) => (window.high && pair ? price(window.high, pair) : "–") },
+            ...(pair ? priceColumns(pair) : []),
             { head: "Late", number: true, wide: true, cell: (window) => grouped(window.late) },
             { head: "Window", cell: (window) => <span className="quiet">{window.final ? "closed" : "open"}</span> },
           ]}
