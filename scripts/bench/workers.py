@@ -34,6 +34,8 @@ from scripts.services.redis import RedisServer
 OUTPUT = BUILD / "bench" / "workers.json"
 SIZE = 8
 COUNTS = (1, 2, 4)
+PATIENCE_SECONDS = 600.0
+"""With workers that do not come up."""
 
 
 def settlement(seed: int) -> Settlement:
@@ -49,7 +51,8 @@ def prove_all(prover: Prover, settlements: list[Settlement]) -> float:
 
     def one(settled: Settlement) -> None:
         context = settled.epoch.context
-        prover.prove(settled.circuit, *settled.assemble(), context.chain_id, context.pool)
+        deadline = time.time() + PATIENCE_SECONDS
+        prover.prove(settled.circuit, *settled.assemble(), context.chain_id, context.pool, deadline)
 
     began = time.monotonic()
     with ThreadPoolExecutor(len(settlements)) as threads:
@@ -67,12 +70,15 @@ def worker(server: RedisServer, key: Path, password: str, core: int) -> Iterator
     environment = os.environ | {PASSWORD_VARIABLE: server.password, keystore.PASSWORD_VARIABLE: password}
     command = ["taskset", "-c", str(core), sys.executable, "-m", "scripts.cli"]
     command += ["worker", "run", "--redis", server.url, "--key", str(key)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with key.with_suffix(".log").open("w+") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            if process.wait():
+                log.seek(0)
+                print(f"a worker ended with {process.returncode}:\n{log.read()[-2000:]}", file=sys.stderr)
 
 
 def measure(count: int, proofs: int, folder: Path) -> float:
