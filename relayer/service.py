@@ -151,7 +151,9 @@ class Service:
                 self._refuse(task, duty, head)
                 return
             attempts = 1 if task.state == "done" else task.attempts + 1
-            task = self.store.keep_task(task, state="running", attempts=attempts, deadline=duty.deadline)
+            task = self.store.keep_task(
+                task, state="running", attempts=attempts, deadline=duty.deadline, send_key=self._key(duty)
+            )
             with span(duty.stage.replace("_", " "), **where):
                 try:
                     key, call = self._build(duty, head)
@@ -222,7 +224,9 @@ class Service:
 
     def _conclude(self, head: int) -> None:
         """Enter the end of every transaction that a task waits for."""
-        for task in self.store.tasks("posted"):
+        for task in self.store.tasks("posted", "running"):
+            if Duty(task.stage, task.market, task.epoch).name in self._at_work():
+                continue    # else it was at work when a process before this one was killed
             send = self.sender.find(task.send_key)
             if send is None or send.state in OPEN:
                 continue

@@ -105,15 +105,15 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def operators(world, tmp_path_factory):
-    """North on SQLite and south on PostgreSQL, by address; the world's own relayer has left."""
+    """One on SQLite and one on PostgreSQL, by address; the world's own relayer has left."""
     unbond = world.chain.contract("Relayers").functions.unbond(BOND)
     world.chain.send(world.accounts["relayer"], unbond)
-    folder, guardian = tmp_path_factory.mktemp("operators"), world.accounts["guardian"]
+    folder = tmp_path_factory.mktemp("operators")
     place = world.chain.chain_id, world.deployment.contracts["Pool"]
     with database("sqlite", folder) as first, database("postgres", folder) as second:
         made = [
-            Operator(world, "stranger", world.traders["dogwood"].key, first, folder / "north"),
-            Operator(world, "guardian", from_wallet(guardian, *place), second, folder / "south"),
+            Operator(world, role, from_wallet(world.accounts[role], *place), url, folder / role)
+            for role, url in (("stranger", first), ("guardian", second))
         ]
         mint = world.chain.contract("StakeToken").functions.mint
         for one in made:
