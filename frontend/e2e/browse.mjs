@@ -44,7 +44,8 @@ async function walk(look) {
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   page.on("request", (request) => {
-    if (!request.url().startsWith(`${plan.base}/`) && !request.url().startsWith("blob:")) report.outside.push(request.url());
+    if (!request.url().startsWith(`${plan.base}/`) && !request.url().startsWith("blob:"))
+      report.outside.push(request.url());
     if (request.method() !== "GET") report.posted.push(`${request.method()} ${request.url()}`);
   });
   page.on("websocket", (socket) => {
@@ -52,7 +53,9 @@ async function walk(look) {
     socket.on("framesent", (frame) => report.posted.push(`WebSocket ${String(frame.payload).slice(0, 80)}`));
   });
   page.on("console", (message) => {
-    const expected = plan.pages.some((one) => one.missing && message.location().url.startsWith(plan.base + one.missing));
+    const expected = plan.pages.some(
+      (one) => one.missing && message.location().url.startsWith(plan.base + one.missing),
+    );
     if (["error", "warning"].includes(message.type()) && !expected)
       report.console.push(`${page.url()}: ${message.text()} (${message.location().url})`);
   });
@@ -88,19 +91,30 @@ async function open(page, one, seen) {
       dispatchEvent(new PopStateEvent("popstate"));
     }, one.path);
   await page.locator("main h1").waitFor();
-  for (const text of one.expect) await page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor();
+  for (const text of one.expect)
+    await page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor();
   for (const step of one.steps ?? []) await act(page, step, seen);
   await page.evaluate(() => document.fonts.ready);
 }
 
 async function act(page, step, seen) {
-  if (step.click) await page.getByRole(step.role ?? "button", { name: step.click, exact: true }).first().click();
+  if (step.click)
+    await page
+      .getByRole(step.role ?? "button", { name: step.click, exact: true })
+      .first()
+      .click();
   else if (step.fill) await page.getByLabel(step.fill).first().fill(step.text);
   else if (step.file) await page.getByLabel(step.file).setInputFiles(step.path);
   else if (step.press) await page.keyboard.press(step.press);
-  else if (step.see) await page.locator(step.see).filter({ hasText: step.text ?? "" }).first().waitFor();
+  else if (step.see)
+    await page
+      .locator(step.see)
+      .filter({ hasText: step.text ?? "" })
+      .first()
+      .waitFor();
   else if (step.gone) await page.locator(step.gone).first().waitFor({ state: "detached" });
-  else if (step.count) await page.waitForFunction(([where, of]) => document.querySelectorAll(where).length === of, [step.count, step.of]);
+  else if (step.count)
+    await page.waitForFunction(([where, of]) => document.querySelectorAll(where).length === of, [step.count, step.of]);
   else if (step.read) seen.read[step.into] = await page.locator(step.read).allInnerTexts();
   else if (step.say) process.stderr.write(`say ${step.say}\n`);
   else if (step.url) await page.waitForURL((url) => url.pathname === step.url);
@@ -110,5 +124,11 @@ async function act(page, step, seen) {
 async function violations(page) {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
   const found = await page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
-  return found.violations.map(({ id, impact, nodes }) => `${id} (${impact}): ${nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+  return found.violations.map(
+    ({ id, impact, nodes }) =>
+      `${id} (${impact}): ${nodes
+        .slice(0, 3)
+        .map((node) => `${node.target} ${node.any[0]?.message ?? ""}`)
+        .join(" | ")}`,
+  );
 }

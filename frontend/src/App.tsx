@@ -34,6 +34,7 @@ const ROUTES: [string, ReturnType<typeof page>][] = [
 
 const OTHER_KEYS: [string, string][] = [
   ["/", "Search"],
+  ["j and k", "The next row, and the one before"],
   ["[ and ]", "The epoch before, and after"],
   ["t", "Change the theme"],
   ["?", "This list"],
@@ -80,13 +81,30 @@ function Shell() {
         <div className="top-tools">
           <KeyChip />
           <Chain />
-          <button type="button" className="tool" onClick={turnTheme} aria-label={`Theme: ${theme}. Change`} title={`Theme: ${theme} (t)`}>
+          <button
+            type="button"
+            className="tool"
+            onClick={turnTheme}
+            aria-label={`Theme: ${theme}. Change`}
+            title={`Theme: ${theme} (t)`}
+          >
             <svg viewBox="0 0 16 16" aria-hidden="true">
               <circle cx="8" cy="8" r="5.5" />
-              {theme !== "light" && <path className="fill" d={theme === "dark" ? "M8 2.5a5.5 5.5 0 0 1 0 11 5.5 5.5 0 0 1 0-11z" : "M8 2.5a5.5 5.5 0 0 1 0 11z"} />}
+              {theme !== "light" && (
+                <path
+                  className="fill"
+                  d={theme === "dark" ? "M8 2.5a5.5 5.5 0 0 1 0 11 5.5 5.5 0 0 1 0-11z" : "M8 2.5a5.5 5.5 0 0 1 0 11z"}
+                />
+              )}
             </svg>
           </button>
-          <button type="button" className="tool mono" onClick={() => help.current?.showModal()} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)">
+          <button
+            type="button"
+            className="tool mono"
+            onClick={() => help.current?.showModal()}
+            aria-label="Keyboard shortcuts"
+            title="Keyboard shortcuts (?)"
+          >
             ?
           </button>
         </div>
@@ -94,7 +112,13 @@ function Shell() {
       <Navigation path={path} />
       <main id="main" ref={main} tabIndex={-1}>
         <Divergence />
-        <Suspense fallback={<p className="empty" role="status">Loading…</p>}>
+        <Suspense
+          fallback={
+            <p className="empty" role="status">
+              Loading…
+            </p>
+          }
+        >
           <Guard key={path}>
             <Route path={path} />
           </Guard>
@@ -192,7 +216,15 @@ function SearchBox({ box }: { box: React.RefObject<HTMLInputElement | null> }) {
   };
   return (
     <form className="search" role="search" onSubmit={submit}>
-      <input ref={box} type="search" name="q" aria-label="Search by hash, epoch or address" placeholder="Hash, epoch (0/12) or address" autoComplete="off" spellCheck={false} />
+      <input
+        ref={box}
+        type="search"
+        name="q"
+        aria-label="Search by hash, epoch or address"
+        placeholder="Hash, epoch (0/12) or address"
+        autoComplete="off"
+        spellCheck={false}
+      />
       <kbd aria-hidden="true">/</kbd>
     </form>
   );
@@ -200,7 +232,10 @@ function SearchBox({ box }: { box: React.RefObject<HTMLInputElement | null> }) {
 
 function Chain() {
   const { block, connection, status } = useLive();
-  const say = status?.sync === "backfill" ? "catching up" : { live: "live", polling: "polling", connecting: "connecting" }[connection];
+  const say =
+    status?.sync === "backfill"
+      ? "catching up"
+      : { live: "live", polling: "polling", connecting: "connecting" }[connection];
   return (
     <span className={`chain ${connection}`} title={status ? `Chain ${status.chain_id}, ${say}` : say}>
       <span className="pulse" aria-hidden="true" />
@@ -240,14 +275,16 @@ function Help({ box }: { box: React.RefObject<HTMLDialogElement | null> }) {
       <form method="dialog">
         <h2 id="help-title">Keyboard</h2>
         <dl className="keys">
-          {[...PLACES.map(([key, , name]): [string, string] => [`g ${key}`, name]), ...OTHER_KEYS].map(([key, name]) => (
-            <div key={key}>
-              <dt>
-                <kbd>{key}</kbd>
-              </dt>
-              <dd>{name}</dd>
-            </div>
-          ))}
+          {[...PLACES.map(([key, , name]): [string, string] => [`g ${key}`, name]), ...OTHER_KEYS].map(
+            ([key, name]) => (
+              <div key={key}>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{name}</dd>
+              </div>
+            ),
+          )}
         </dl>
         <button type="submit">Close</button>
       </form>

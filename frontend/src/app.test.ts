@@ -12,7 +12,16 @@ test("routes give their parts", () => {
 });
 
 test("every circuit's statement has a name for each word", () => {
-  const lengths = { transact: 16, commit: 23, reclaim: 18, advance: 67, print: 3, key: 3, settle_8: 34 + 88, settle_64: 34 + 704 };
+  const lengths = {
+    transact: 16,
+    commit: 23,
+    reclaim: 18,
+    advance: 67,
+    print: 3,
+    key: 3,
+    settle_8: 34 + 88,
+    settle_64: 34 + 704,
+  };
   for (const [circuit, words] of Object.entries(lengths)) {
     const names = wordNames(circuit, words);
     expect([circuit, names.length]).toEqual([circuit, words]);

@@ -70,7 +70,12 @@ export interface Opened {
 const NOTHING: Opened = { view: null, error: null };
 
 /** What the loaded key opens of a settled epoch; nothing without a key, or while it is at work. */
-export function useOpened(epoch: Epoch | null, market: Market | null, status: Status | null, keys: Keys | null): Opened {
+export function useOpened(
+  epoch: Epoch | null,
+  market: Market | null,
+  status: Status | null,
+  keys: Keys | null,
+): Opened {
   const auditor = useAuditor();
   const [opened, setOpened] = useState<Opened & { id: string | null }>({ ...NOTHING, id: null });
   const settled = auditor.point && epoch && market && status && keys ? settledEpoch(epoch, market, status, keys) : null;

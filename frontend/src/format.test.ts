@@ -29,7 +29,14 @@ test("windows are half-open", () => {
   const windows = windowsOf(terms, 2);
   expect(windows).toEqual({ open: 160, freeze: 190, reveal: 196, settle: 216, deadline: 246 });
   expect([159, 160, 189, 190, 196, 216, 245, 246].map((block) => phaseAt(windows, block))).toEqual([
-    "before", "commit", "commit", "frozen", "reveal", "settling", "settling", "past",
+    "before",
+    "commit",
+    "commit",
+    "frozen",
+    "reveal",
+    "settling",
+    "settling",
+    "past",
   ]);
 });
 

@@ -3,7 +3,9 @@
 import type { Market, Terms, Token, Windows } from "./api/types";
 
 export function grouped(value: bigint | number | string): string {
-  return BigInt(value).toString().replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return BigInt(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
 /** `units` / 10^decimals with at least `least` digits after the point, and no zeros beyond them. */
@@ -101,7 +103,10 @@ export function windowsOf(terms: Terms, epoch: number): Windows {
 }
 
 /** The window that a block lies in, by arithmetic alone. */
-export function phaseAt(windows: Windows, block: number): "before" | "commit" | "frozen" | "reveal" | "settling" | "past" {
+export function phaseAt(
+  windows: Windows,
+  block: number,
+): "before" | "commit" | "frozen" | "reveal" | "settling" | "past" {
   if (block < windows.open) return "before";
   if (block < windows.freeze) return "commit";
   if (block < windows.reveal) return "frozen";

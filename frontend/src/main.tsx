@@ -5,6 +5,9 @@ import { App } from "./App";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/parts.css";
+import "./styles/charts.css";
+import "./styles/details.css";
+import "./styles/narrow.css";
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>

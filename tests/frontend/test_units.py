@@ -1,4 +1,4 @@
-"""The frontend's own checks: types, and vitest over its pure parts."""
+"""The frontend's own checks: types, form, and vitest over its pure parts."""
 
 import subprocess
 
@@ -9,7 +9,7 @@ from offchain.paths import BUILD, ROOT
 TOOLS = BUILD / "web" / "node_modules" / ".bin"
 
 
-@pytest.mark.parametrize("command", [("tsc", "--noEmit"), ("vitest", "run")], ids=lambda command: command[0])
+@pytest.mark.parametrize("command", [("tsc", "--noEmit"), ("prettier", "--check", "src", "e2e"), ("vitest", "run")], ids=lambda command: command[0])
 def test_passes(command):
     tool, *arguments = command
     done = subprocess.run(

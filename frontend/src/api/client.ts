@@ -106,7 +106,11 @@ function readProblem(text: string): { title?: string; detail?: string } {
 
 async function fetchJson<T>(path: string): Promise<T> {
   const response = await fetch(path, { headers: { accept: "application/json" } }).catch(() => {
-    throw new ApiError(0, "The indexer does not answer", "Check that it is running; this page tries again with the next block.");
+    throw new ApiError(
+      0,
+      "The indexer does not answer",
+      "Check that it is running; this page tries again with the next block.",
+    );
   });
   const text = await response.text();
   if (response.ok) return remembered(path, text) as T;

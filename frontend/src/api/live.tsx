@@ -55,7 +55,10 @@ function follow(update: (change: (live: Live) => Live) => void): () => void {
 
   const connect = () => {
     if (stopped) return;
-    const address = new URL(cursor === null ? "/v1/stream" : `/v1/stream?cursor=${encodeURIComponent(cursor)}`, location.href);
+    const address = new URL(
+      cursor === null ? "/v1/stream" : `/v1/stream?cursor=${encodeURIComponent(cursor)}`,
+      location.href,
+    );
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     socket = new WebSocket(address);
     socket.onmessage = (message) => {

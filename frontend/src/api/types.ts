@@ -22,8 +22,18 @@ export interface Status {
   divergence: string | null;
   block_seconds: number | null;
   counts: Record<
-    | "markets" | "epochs" | "settled" | "orders" | "reveals" | "transactions" | "proofs"
-    | "notes" | "nullifiers" | "relayers" | "credentials" | "prints",
+    | "markets"
+    | "epochs"
+    | "settled"
+    | "orders"
+    | "reveals"
+    | "transactions"
+    | "proofs"
+    | "notes"
+    | "nullifiers"
+    | "relayers"
+    | "credentials"
+    | "prints",
     number
   >;
 }
@@ -81,7 +91,15 @@ export interface Market {
 }
 
 export const STATES = [
-  "unopened", "commit", "frozen", "reveal", "settling", "settled", "empty", "failed", "void",
+  "unopened",
+  "commit",
+  "frozen",
+  "reveal",
+  "settling",
+  "settled",
+  "empty",
+  "failed",
+  "void",
 ] as const;
 export type State = (typeof STATES)[number];
 
@@ -360,55 +378,3 @@ export type Frame =
   | { type: "reset"; cursor: string }
   | { type: "status"; cursor: string; sync: Status["sync"]; divergence: string | null }
   | { type: "ping" };
-
-export interface Venue {
-  venue: string;
-  name: string;
-  source: "prints" | "finra";
-  first: number | null;
-  last: number | null;
-  markets: string[];
-}
-
-export interface LiquidityMarket {
-  market: string;
-  label: string;
-  base: Token | null;
-  quote: Token | null;
-  lot: Word | null;
-  source: "prints" | "finra";
-}
-
-export interface LiquidityWindow {
-  market: string;
-  venue: string;
-  start: number;
-  end: number;
-  prints: number;
-  volume: Word;
-  notional: Word | null;
-  open: Word | null;
-  high: Word | null;
-  low: Word | null;
-  close: Word | null;
-  vwap: Word | null;
-  late: number;
-  final: boolean;
-}
-
-export interface VenueShare {
-  venue: string;
-  name: string;
-  source: "prints" | "finra";
-  volume: Word;
-  notional: Word | null;
-  prints: number;
-  share_bps: number;
-  weeks: number;
-}
-
-export interface Heatmap {
-  rows: number;
-  columns: number;
-  cells: { prints: number; volume: Word }[][];
-}

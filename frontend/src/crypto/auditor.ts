@@ -4,9 +4,7 @@ import { type Point, ecdh, equal, mulBase } from "./babyjubjub";
 import { type Clearing, type Step, clear, curve } from "./clearing";
 import { mod } from "./field";
 import { hash } from "./poseidon";
-import {
-  type Context, type Opening, type Reveal, auditPads, contextWord, openReceipt, validOpening,
-} from "./streams";
+import { type Context, type Opening, type Reveal, auditPads, contextWord, openReceipt, validOpening } from "./streams";
 
 export class AuditError extends Error {}
 
@@ -45,7 +43,9 @@ export interface AuditView {
 
 export function openEpoch(scalar: bigint, epoch: SettledEpoch): AuditView {
   if (!equal(mulBase(scalar), epoch.auditorKey))
-    throw new AuditError(`This epoch is encrypted to version ${epoch.context.auditorVersion} of the auditor key, which is another.`);
+    throw new AuditError(
+      `This epoch is encrypted to version ${epoch.context.auditorVersion} of the auditor key, which is another.`,
+    );
   const context = contextWord(epoch.context);
   const sealed = [...epoch.audit, ...epoch.slots.map((slot) => slot.audit)];
   const pads = auditPads(ecdh(scalar, epoch.auditPoint), context, sealed.length);
@@ -80,7 +80,8 @@ function oddities(view: Omit<AuditView, "oddities">, epoch: SettledEpoch): strin
   const found = view.orders.flatMap((order) => order.oddities.map((oddity) => `slot ${order.slot}: ${oddity}`));
   for (const side of ["buy", "sell"] as const) {
     const filled = view.orders.reduce((sum, o) => (o.opening?.terms.side === side ? sum + (o.fill ?? 0n) : sum), 0n);
-    if (filled !== view.volume) found.push(`the ${side} side's fills sum to ${filled}, not to the volume ${view.volume}`);
+    if (filled !== view.volume)
+      found.push(`the ${side} side's fills sum to ${filled}, not to the volume ${view.volume}`);
   }
   const { clearing } = view;
   if (clearing.price !== view.price || clearing.volume !== view.volume)

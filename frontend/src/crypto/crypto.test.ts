@@ -37,8 +37,7 @@ describe("Poseidon", () => {
 
 test("Baby Jubjub", () => {
   for (const one of vectors.curve.base) expect(mulBase(BigInt(one.scalar))).toEqual(words(one.point));
-  for (const one of vectors.curve.ecdh)
-    expect(ecdh(BigInt(one.scalar), point(one.point))).toEqual(words(one.shared));
+  for (const one of vectors.curve.ecdh) expect(ecdh(BigInt(one.scalar), point(one.point))).toEqual(words(one.shared));
   for (const one of vectors.curve.torsion) expect(equal(ecdh(1n, point(one)), IDENTITY)).toBe(true);
   expect(onCurve([1n, 1n])).toBe(false);
   expect(() => ecdh(L, point(vectors.curve.base[0]!.point))).toThrow();
@@ -51,7 +50,13 @@ describe("Groth16", () => {
     expect(verify(words(key), words(proof), words(publics))).toBe(true);
     const other = words(publics).map((word, i) => (i === 1 ? word + 1n : word));
     expect(verify(words(key), words(proof), other)).toBe(false);
-    expect(verify(words(key), words(proof), words(publics).map((word) => word + R))).toBe(false);
+    expect(
+      verify(
+        words(key),
+        words(proof),
+        words(publics).map((word) => word + R),
+      ),
+    ).toBe(false);
     const bent = words(proof).map((word, i) => (i === 7 ? word + 1n : word));
     expect(verify(words(key), bent, words(publics))).toBe(false);
   });
@@ -98,7 +103,10 @@ describe("auditor", () => {
       if (!order.opening || !expected.terms) return;
       const { side, quantity, price } = order.opening.terms;
       expect([side, String(quantity), String(price)]).toEqual(Object.values(expected.terms));
-      expect([String(order.opening.owner), String(order.opening.credentialId)]).toEqual([expected.owner, expected.credential_id]);
+      expect([String(order.opening.owner), String(order.opening.credentialId)]).toEqual([
+        expected.owner,
+        expected.credential_id,
+      ]);
     });
   });
   test("another key opens nothing", () => {
@@ -108,7 +116,9 @@ describe("auditor", () => {
     const epoch = settledEpoch(vectors.audit[0]!);
     expect(openEpoch(BigInt(vectors.audit[0]!.key), { ...epoch, invalidMask: 0n }).oddities).not.toEqual([]);
     const print = { price: 1n, volume: 1n };
-    expect(openEpoch(BigInt(vectors.audit[0]!.key), { ...epoch, print }).oddities).toEqual(["the print says 1 lots at 1"]);
+    expect(openEpoch(BigInt(vectors.audit[0]!.key), { ...epoch, print }).oddities).toEqual([
+      "the print says 1 lots at 1",
+    ]);
     const slots = epoch.slots.map((slot) => ({ ...slot, receipt: slot.receipt + 1n }));
     expect(openEpoch(BigInt(vectors.audit[0]!.key), { ...epoch, slots }).oddities.length).toBeGreaterThan(2);
   });

@@ -50,7 +50,14 @@ function generate(width: number): Parameters {
 function stream(width: number, partial: number): () => bigint {
   const state = new Uint8Array(STATE).fill(1);
   let filled = 0;
-  const header: [number, number][] = [[1, 2], [0, 4], [BITS, 12], [width, 12], [FULL, 10], [partial, 10]];
+  const header: [number, number][] = [
+    [1, 2],
+    [0, 4],
+    [BITS, 12],
+    [width, 12],
+    [FULL, 10],
+    [partial, 10],
+  ];
   for (const [value, size] of header) for (let i = size - 1; i >= 0; i--) state[filled++] = (value >> i) & 1;
 
   let head = 0;

@@ -58,7 +58,8 @@ async function decrypt(key: Uint8Array, iv: Uint8Array, ciphertext: Uint8Array):
 }
 
 function addressOf(secret: Uint8Array): string {
-  if (!secp256k1.utils.isValidSecretKey(secret)) throw new KeystoreError("The file holds a secret that is out of range.");
+  if (!secp256k1.utils.isValidSecretKey(secret))
+    throw new KeystoreError("The file holds a secret that is out of range.");
   return toHex(keccak_256(secp256k1.getPublicKey(secret, false).slice(1)).slice(-20));
 }
 
@@ -84,7 +85,10 @@ function checked(text: string): Checked {
   const numbers: Record<string, number> = {};
   for (const [name, [low, high]] of Object.entries(limits)) {
     const value = params[name];
-    demand(Number.isInteger(value) && (value as number) >= low && (value as number) <= high, `kdfparams.${name} must be ${low} to ${high}`);
+    demand(
+      Number.isInteger(value) && (value as number) >= low && (value as number) <= high,
+      `kdfparams.${name} must be ${low} to ${high}`,
+    );
     numbers[name] = value as number;
   }
   const salt = fromHex(hex(params.salt, 0, 64, "salt"));
@@ -114,7 +118,12 @@ function record(value: unknown, what: string): Record<string, unknown> {
 }
 
 function hex(value: unknown, least: number, most: number, what: string): string {
-  if (typeof value !== "string" || !/^([0-9a-fA-F]{2})*$/.test(value) || value.length < 2 * least || value.length > 2 * most)
+  if (
+    typeof value !== "string" ||
+    !/^([0-9a-fA-F]{2})*$/.test(value) ||
+    value.length < 2 * least ||
+    value.length > 2 * most
+  )
     throw new KeystoreError(`Not a keystore of version 3 that we open: ${what} must be ${most} bytes in hexadecimal.`);
   return value;
 }

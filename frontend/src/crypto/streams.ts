@@ -42,8 +42,16 @@ export interface Opening {
 
 export function contextWord(at: Context): bigint {
   return hash(
-    "context", at.chainId, at.pool, at.market, at.epoch, at.revealChain, at.reference,
-    at.revealVersion, at.auditorVersion, at.treasuryVersion,
+    "context",
+    at.chainId,
+    at.pool,
+    at.market,
+    at.epoch,
+    at.revealChain,
+    at.reference,
+    at.revealVersion,
+    at.auditorVersion,
+    at.treasuryVersion,
   );
 }
 

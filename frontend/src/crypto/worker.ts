@@ -34,10 +34,7 @@ export interface Tasks {
 }
 
 export type Request = { [Name in keyof Tasks]: { id: number; name: Name; argument: Tasks[Name][0] } }[keyof Tasks];
-export type Reply =
-  | { id: number; result: unknown }
-  | { id: number; error: string }
-  | { id: number; progress: number };
+export type Reply = { id: number; result: unknown } | { id: number; error: string } | { id: number; progress: number };
 
 let scalar: bigint | null = null;
 

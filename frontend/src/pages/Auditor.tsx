@@ -12,7 +12,10 @@ import { useMarkets } from "./shared";
 export function AuditorPage() {
   const { point } = useAuditor();
   return (
-    <Page title="Auditor" lead="Open settled epochs with the auditor’s key. It is decrypted here, stays in this tab’s memory, and is never sent; closing the tab forgets it.">
+    <Page
+      title="Auditor"
+      lead="Open settled epochs with the auditor’s key. It is decrypted here, stays in this tab’s memory, and is never sent; closing the tab forgets it."
+    >
       {point ? <Loaded point={point} /> : <Unlock />}
     </Page>
   );
@@ -75,10 +78,19 @@ function Loaded({ point }: { point: readonly [bigint, bigint] }) {
   const epochs = useApi<List<EpochSummary>>(query("/v1/epochs", { state: "settled", limit: 25 }), revision);
   return (
     <>
-      <Section title="Key" aside={<button type="button" onClick={forget}>Forget it</button>}>
+      <Section
+        title="Key"
+        aside={
+          <button type="button" onClick={forget}>
+            Forget it
+          </button>
+        }
+      >
         <Show answer={keys}>
           {({ auditor }) => {
-            const versions = auditor.filter((key) => BigInt(key.point[0]) === point[0] && BigInt(key.point[1]) === point[1]);
+            const versions = auditor.filter(
+              (key) => BigInt(key.point[0]) === point[0] && BigInt(key.point[1]) === point[1],
+            );
             return (
               <Facts
                 items={[
@@ -97,7 +109,10 @@ function Loaded({ point }: { point: readonly [bigint, bigint] }) {
           }}
         </Show>
       </Section>
-      <Section title="Settled epochs" note="Prices and volumes, printed or not; an epoch’s page has its orders, fills and clearing curve">
+      <Section
+        title="Settled epochs"
+        note="Prices and volumes, printed or not; an epoch’s page has its orders, fills and clearing curve"
+      >
         <Show answer={epochs}>{({ items }) => <EpochTable epochs={items} markets={markets} />}</Show>
       </Section>
     </>

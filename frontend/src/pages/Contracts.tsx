@@ -11,14 +11,24 @@ export function Contracts() {
   const governance = useApi<Governance>("/v1/governance", revision);
   const notes = useApi<NotesSummary>("/v1/notes/summary", revision);
   return (
-    <Page title="Contracts" lead={status ? `Chain ${status.chain_id}, deployed at block ${status.start_block}. Hashes are Keccak-256 of the code as it runs.` : undefined}>
+    <Page
+      title="Contracts"
+      lead={
+        status
+          ? `Chain ${status.chain_id}, deployed at block ${status.start_block}. Hashes are Keccak-256 of the code as it runs.`
+          : undefined
+      }
+    >
       <Show answer={contracts}>
         {({ items }) => (
           <>
             <Section title="Contracts and tokens">
               <CodeTable rows={items.filter((one) => one.kind !== "verifier")} label="Contracts and tokens" />
             </Section>
-            <Section title="Verifiers" note="The key’s hash is the circuit’s id: it binds every proof to the key in this code">
+            <Section
+              title="Verifiers"
+              note="The key’s hash is the circuit’s id: it binds every proof to the key in this code"
+            >
               <CodeTable rows={items.filter((one) => one.kind === "verifier")} label="Verifiers" verifiers />
             </Section>
           </>
@@ -44,7 +54,10 @@ export function Contracts() {
           {(found) => (
             <Table
               label="Auditor and treasury keys"
-              rows={[...found.auditor.map((key) => ({ ...key, office: "Auditor" })), ...found.treasury.map((key) => ({ ...key, office: "Treasury" }))]}
+              rows={[
+                ...found.auditor.map((key) => ({ ...key, office: "Auditor" })),
+                ...found.treasury.map((key) => ({ ...key, office: "Treasury" })),
+              ]}
               id={(key) => key.office + key.version}
               columns={[
                 { head: "Office", cell: (key) => key.office },
@@ -58,7 +71,10 @@ export function Contracts() {
           )}
         </Show>
       </Section>
-      <Section title="Governance" note={governance.data?.delay == null ? undefined : `Every act waits ${grouped(governance.data.delay)} blocks`}>
+      <Section
+        title="Governance"
+        note={governance.data?.delay == null ? undefined : `Every act waits ${grouped(governance.data.delay)} blocks`}
+      >
         <Show answer={governance}>
           {({ proposals }) => (
             <Table
@@ -73,7 +89,12 @@ export function Contracts() {
                 { head: "State", cell: (one) => one.state },
                 { head: "Ready at", number: true, cell: (one) => <BlockLink block={one.ready_block} /> },
                 { head: "Proposed", number: true, cell: (one) => <BlockLink block={one.block} /> },
-                { head: "Ended", number: true, wide: true, cell: (one) => (one.ended_block === null ? "–" : <BlockLink block={one.ended_block} />) },
+                {
+                  head: "Ended",
+                  number: true,
+                  wide: true,
+                  cell: (one) => (one.ended_block === null ? "–" : <BlockLink block={one.ended_block} />),
+                },
               ]}
             />
           )}
@@ -92,7 +113,9 @@ function CodeTable({ rows, label, verifiers = false }: { rows: Contract[]; label
       columns={[
         { head: verifiers ? "Circuit" : "Name", cell: (one) => (verifiers ? <code>{one.circuit}</code> : one.name) },
         { head: "Address", cell: (one) => <Hash value={one.address} /> },
-        ...(verifiers ? [{ head: "Key hash", cell: (one: Contract) => (one.circuit_id ? <Hash value={one.circuit_id} /> : "–") }] : []),
+        ...(verifiers
+          ? [{ head: "Key hash", cell: (one: Contract) => (one.circuit_id ? <Hash value={one.circuit_id} /> : "–") }]
+          : []),
         { head: "Code hash", cell: (one) => <Hash value={one.code_hash} /> },
         { head: "Bytes", number: true, wide: true, cell: (one) => grouped(one.code_bytes) },
       ]}

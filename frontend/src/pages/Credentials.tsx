@@ -30,7 +30,10 @@ export function Credentials() {
                 ]}
               />
             </Section>
-            <Section title="Changes" note="One that only adds leaves lets the root before it stand for 20 blocks; a revocation acts at once">
+            <Section
+              title="Changes"
+              note="One that only adds leaves lets the root before it stand for 20 blocks; a revocation acts at once"
+            >
               <Table
                 label="Changes of the credential tree"
                 rows={found.changes}
@@ -38,7 +41,10 @@ export function Credentials() {
                 columns={[
                   { head: "Block", number: true, cell: (change) => <BlockLink block={change.block} /> },
                   { head: "Leaves set", number: true, cell: (change) => grouped(change.leaves) },
-                  { head: "Kind", cell: (change) => <Badge tone="plain">{change.additive ? "adds only" : "revokes"}</Badge> },
+                  {
+                    head: "Kind",
+                    cell: (change) => <Badge tone="plain">{change.additive ? "adds only" : "revokes"}</Badge>,
+                  },
                   { head: "Root", cell: (change) => <Word value={change.root} /> },
                   { head: "Transaction", wide: true, cell: (change) => <TxLink hash={change.tx} /> },
                   { head: "Time, UTC", wide: true, cell: (change) => <Time at={change.timestamp} /> },

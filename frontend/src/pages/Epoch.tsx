@@ -9,7 +9,21 @@ import { away, grouped, marketName, pairOf, price, quantity, tokenName } from ".
 import { Link, navigate } from "../router";
 import { ClearingCurve } from "../ui/curve";
 import {
-  Badge, BlockLink, Dark, Facts, Hash, Lit, Page, Section, Show, StateBadge, Stats, Table, Time, TxLink, Word,
+  Badge,
+  BlockLink,
+  Dark,
+  Facts,
+  Hash,
+  Lit,
+  Page,
+  Section,
+  Show,
+  StateBadge,
+  Stats,
+  Table,
+  Time,
+  TxLink,
+  Word,
 } from "../ui/parts";
 import { Steps, stateAt } from "../ui/timeline";
 import { useAuditInputs, useEpochRevision } from "./shared";
@@ -21,7 +35,11 @@ export function EpochPage({ market = "", epoch = "" }: { market?: string; epoch?
   const answer = useApi<Epoch>(`/v1/epochs/${encodeURIComponent(market)}/${encodeURIComponent(epoch)}`, passed);
   return (
     <Show answer={answer} title={`Epoch ${epoch}`}>
-      {(found) => <Show answer={terms} title={`Epoch ${epoch}`}>{(row) => <EpochView epoch={found} market={row} />}</Show>}
+      {(found) => (
+        <Show answer={terms} title={`Epoch ${epoch}`}>
+          {(row) => <EpochView epoch={found} market={row} />}
+        </Show>
+      )}
     </Show>
   );
 }
@@ -63,7 +81,14 @@ function EpochView({ epoch, market }: { epoch: Epoch; market: Market }) {
           <Audit opened={opened} />
         </Section>
       )}
-      <Section title="Orders" note={opened.view ? "Opened with the auditor’s key" : "What they say is sealed: to the leader until the settlement, to the auditor after it"}>
+      <Section
+        title="Orders"
+        note={
+          opened.view
+            ? "Opened with the auditor’s key"
+            : "What they say is sealed: to the leader until the settlement, to the auditor after it"
+        }
+      >
         <Orders epoch={epoch} market={market} opened={opened} />
       </Section>
       {epoch.settlement && <SettlementFacts epoch={epoch} />}
@@ -92,7 +117,13 @@ function path(epoch: Epoch, step: number): string {
 function useNeighbours(epoch: Epoch) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).matches("input, select, textarea")) return;
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        (event.target as HTMLElement).matches("input, select, textarea")
+      )
+        return;
       if (event.key === "[" && epoch.epoch > 0) navigate(path(epoch, -1));
       if (event.key === "]") navigate(path(epoch, 1));
     };
@@ -107,12 +138,23 @@ interface Shown {
   opened: Opened;
 }
 
-function Summary({ epoch, market, opened, block, blockSeconds }: Shown & { block: number | null; blockSeconds: number | null }) {
+function Summary({
+  epoch,
+  market,
+  opened,
+  block,
+  blockSeconds,
+}: Shown & { block: number | null; blockSeconds: number | null }) {
   const pair = pairOf(market);
   const { print } = epoch;
   const { view } = opened;
   const unit = `${tokenName(market.quote)} per ${tokenName(market.base)}`;
-  const when = epoch.print_from === null || block === null ? null : block < epoch.print_from ? `prints ${away(epoch.print_from, block, blockSeconds)}` : "due";
+  const when =
+    epoch.print_from === null || block === null
+      ? null
+      : block < epoch.print_from
+        ? `prints ${away(epoch.print_from, block, blockSeconds)}`
+        : "due";
   const show = (text: (price: string, volume: string) => string, width: number) => {
     if (print) return text(print.price, print.volume);
     if (view) return <Lit>{text(String(view.price), String(view.volume))}</Lit>;
@@ -121,12 +163,20 @@ function Summary({ epoch, market, opened, block, blockSeconds }: Shown & { block
   return (
     <Stats
       items={[
-        ["Commits", `${grouped(epoch.live)} / ${grouped(epoch.capacity)}`, epoch.commits > epoch.live ? `${epoch.commits - epoch.live} cancelled` : null],
+        [
+          "Commits",
+          `${grouped(epoch.live)} / ${grouped(epoch.capacity)}`,
+          epoch.commits > epoch.live ? `${epoch.commits - epoch.live} cancelled` : null,
+        ],
         ["Reveals", grouped(epoch.reveals), epoch.invalid ? `${epoch.invalid} invalid` : null],
         ["Reference", epoch.reference === null || epoch.void ? "–" : price(epoch.reference, pair), unit],
         ["Price", show((at, volume) => (volume === "0" ? "no trade" : price(at, pair)), 8), print ? unit : when],
         ["Volume", show((_, volume) => quantity(volume, pair), 6), tokenName(market.base)],
-        ["Leader", epoch.leader ? <Hash value={epoch.leader} href={`/relayers/${epoch.leader}`} /> : "–", epoch.slashed ? "slashed" : null],
+        [
+          "Leader",
+          epoch.leader ? <Hash value={epoch.leader} href={`/relayers/${epoch.leader}`} /> : "–",
+          epoch.slashed ? "slashed" : null,
+        ],
       ]}
     />
   );
@@ -138,7 +188,8 @@ function Audit({ opened }: { opened: Opened }) {
   if (!view.oddities.length)
     return (
       <p className="verdict">
-        <Badge tone="good">agrees</Badge> Commitments, receipts, fills, price and volume agree with each other and with the orders.
+        <Badge tone="good">agrees</Badge> Commitments, receipts, fills, price and volume agree with each other and with
+        the orders.
       </p>
     );
   return (
@@ -155,8 +206,13 @@ function Audit({ opened }: { opened: Opened }) {
 
 function Orders({ epoch, market, opened }: Shown) {
   const pair = pairOf(market);
-  const seen = (order: OrderRow): AuditedOrder | null => (order.slot === null ? null : (opened.view?.orders[order.slot] ?? null));
-  const lit = (order: OrderRow, width: number, text: (audited: NonNullable<AuditedOrder["opening"]>) => React.ReactNode) => {
+  const seen = (order: OrderRow): AuditedOrder | null =>
+    order.slot === null ? null : (opened.view?.orders[order.slot] ?? null);
+  const lit = (
+    order: OrderRow,
+    width: number,
+    text: (audited: NonNullable<AuditedOrder["opening"]>) => React.ReactNode,
+  ) => {
     const audited = seen(order);
     if (!audited) return <Dark width={width} />;
     return audited.opening ? <Lit>{text(audited.opening)}</Lit> : <span className="quiet">no order</span>;
@@ -175,12 +231,26 @@ function Orders({ epoch, market, opened }: Shown) {
       columns={[
         { head: "#", number: true, cell: (order) => order.index },
         { head: "State", cell: (order) => <OrderState epoch={epoch} order={order} /> },
-        { head: "Side", cell: (order) => lit(order, 4, ({ terms }) => <span className={`side-${terms.side}`}>{terms.side === "buy" ? "Buy" : "Sell"}</span>) },
-        { head: `Quantity, ${tokenName(market.base)}`, number: true, cell: (order) => lit(order, 6, ({ terms }) => quantity(terms.quantity, pair)) },
+        {
+          head: "Side",
+          cell: (order) =>
+            lit(order, 4, ({ terms }) => (
+              <span className={`side-${terms.side}`}>{terms.side === "buy" ? "Buy" : "Sell"}</span>
+            )),
+        },
+        {
+          head: `Quantity, ${tokenName(market.base)}`,
+          number: true,
+          cell: (order) => lit(order, 6, ({ terms }) => quantity(terms.quantity, pair)),
+        },
         { head: "Limit", number: true, cell: (order) => lit(order, 8, ({ terms }) => price(terms.price, pair)) },
         { head: "Fill", number: true, cell: fill },
         { head: "Owner", cell: (order) => lit(order, 9, ({ owner }) => <Word value={String(owner)} />) },
-        { head: "Credential", number: true, cell: (order) => lit(order, 3, ({ credentialId }) => String(credentialId)) },
+        {
+          head: "Credential",
+          number: true,
+          cell: (order) => lit(order, 3, ({ credentialId }) => String(credentialId)),
+        },
         { head: "Committed", number: true, cell: (order) => <TxBlock tx={order.tx} block={order.block} /> },
         { head: "Commitment", wide: true, cell: (order) => <Word value={order.oc} /> },
       ]}
@@ -197,9 +267,15 @@ function TxBlock({ tx, block }: { tx: string; block: number }) {
 }
 
 function OrderState({ epoch, order }: { epoch: Epoch; order: OrderRow }) {
-  const invalid = order.slot !== null && epoch.settlement && (BigInt(epoch.settlement.invalid_mask) >> BigInt(order.slot)) & 1n;
+  const invalid =
+    order.slot !== null && epoch.settlement && (BigInt(epoch.settlement.invalid_mask) >> BigInt(order.slot)) & 1n;
   if (order.reclaimed?.cancelled) return <span className="quiet">cancelled</span>;
-  if (order.reclaimed) return <span className={order.reclaimed.forfeit ? "bad" : "quiet"}>{order.reclaimed.forfeit ? "forfeited" : "reclaimed"}</span>;
+  if (order.reclaimed)
+    return (
+      <span className={order.reclaimed.forfeit ? "bad" : "quiet"}>
+        {order.reclaimed.forfeit ? "forfeited" : "reclaimed"}
+      </span>
+    );
   if (invalid) return <span className="bad">invalid</span>;
   if (order.slot !== null) return epoch.settlement ? "settled" : "revealed";
   return "committed";
@@ -219,7 +295,12 @@ function SettlementFacts({ epoch }: { epoch: Epoch }) {
           ["Treasury’s note", <Word value={settlement.treasury_cm} />],
           ["First note at", <span className="mono">{settlement.position}</span>],
           ["Reveal chain", <Hash value={epoch.reveal_chain} />],
-          ["Keys", <span className="mono">reveal v{epoch.reveal_version} · auditor v{epoch.auditor_version} · treasury v{epoch.treasury_version}</span>],
+          [
+            "Keys",
+            <span className="mono">
+              reveal v{epoch.reveal_version} · auditor v{epoch.auditor_version} · treasury v{epoch.treasury_version}
+            </span>,
+          ],
           ...(epoch.print ? ([["Printed in", <TxLink hash={epoch.print.tx} />]] as [string, React.ReactNode][]) : []),
         ]}
       />

@@ -33,9 +33,17 @@ export function EpochTable({ epochs, markets }: { epochs: EpochSummary[]; market
         { head: "Commits", number: true, cell: (epoch) => `${epoch.live} / ${epoch.capacity}` },
         { head: "Reveals", number: true, cell: (epoch) => grouped(epoch.reveals) },
         { head: "Price", number: true, cell: (epoch) => <Printed epoch={epoch} market={market(epoch)} part="price" /> },
-        { head: "Volume", number: true, cell: (epoch) => <Printed epoch={epoch} market={market(epoch)} part="volume" /> },
+        {
+          head: "Volume",
+          number: true,
+          cell: (epoch) => <Printed epoch={epoch} market={market(epoch)} part="volume" />,
+        },
         { head: "Opened", number: true, wide: true, cell: (epoch) => <BlockLink block={epoch.windows.open} /> },
-        { head: "Leader", wide: true, cell: (epoch) => (epoch.leader ? <Hash value={epoch.leader} href={`/relayers/${epoch.leader}`} /> : "–") },
+        {
+          head: "Leader",
+          wide: true,
+          cell: (epoch) => (epoch.leader ? <Hash value={epoch.leader} href={`/relayers/${epoch.leader}`} /> : "–"),
+        },
       ]}
     />
   );
@@ -48,8 +56,14 @@ function Printed({ epoch, market, part }: { epoch: EpochSummary; market: Market 
   const { status, keys } = useAuditInputs(sealed && point !== null);
   const { view } = useOpened(detail.data, market, status, keys);
   if (!market) return null;
-  if (epoch.print) return <PrintPart amount={epoch.print.price} volume={epoch.print.volume} market={market} part={part} />;
-  if (!sealed) return ["empty", "failed", "void", "unopened"].includes(epoch.state) ? "–" : <Dark width={part === "price" ? 7 : 5} />;
+  if (epoch.print)
+    return <PrintPart amount={epoch.print.price} volume={epoch.print.volume} market={market} part={part} />;
+  if (!sealed)
+    return ["empty", "failed", "void", "unopened"].includes(epoch.state) ? (
+      "–"
+    ) : (
+      <Dark width={part === "price" ? 7 : 5} />
+    );
   if (!view) return <Dark width={part === "price" ? 7 : 5} />;
   return (
     <Lit>
@@ -58,7 +72,17 @@ function Printed({ epoch, market, part }: { epoch: EpochSummary; market: Market 
   );
 }
 
-function PrintPart({ amount, volume, market, part }: { amount: string; volume: string; market: Market; part: "price" | "volume" }) {
+function PrintPart({
+  amount,
+  volume,
+  market,
+  part,
+}: {
+  amount: string;
+  volume: string;
+  market: Market;
+  part: "price" | "volume";
+}) {
   if (part === "volume") return quantity(volume, pairOf(market));
   return volume === "0" ? "no trade" : price(amount, pairOf(market));
 }

@@ -20,8 +20,19 @@ export function Epochs() {
   const shown = markets.filter((one) => market === null || String(one.market) === market);
   const filters = (
     <>
-      <Filter name="market" label="Market" options={[["", "All"], ...markets.map((one): [string, string] => [String(one.market), marketName(one)])]} />
-      <Filter name="state" label="State" options={[["", "All"], ...STATES.slice(1).map((one): [string, string] => [one, one[0]!.toUpperCase() + one.slice(1)])]} />
+      <Filter
+        name="market"
+        label="Market"
+        options={[["", "All"], ...markets.map((one): [string, string] => [String(one.market), marketName(one)])]}
+      />
+      <Filter
+        name="state"
+        label="State"
+        options={[
+          ["", "All"],
+          ...STATES.slice(1).map((one): [string, string] => [one, one[0]!.toUpperCase() + one.slice(1)]),
+        ]}
+      />
     </>
   );
   return (

@@ -2,7 +2,8 @@ import { useMemo } from "react";
 
 import { query, useApi } from "../api/client";
 import { useLive } from "../api/live";
-import type { Heatmap, LiquidityMarket, LiquidityWindow, List, Venue, VenueShare } from "../api/types";
+import type { Heatmap, LiquidityMarket, LiquidityWindow, Venue, VenueShare } from "../api/liquidity";
+import type { List } from "../api/types";
 import { type Pair, bps, grouped, price, priceNumber, quantity } from "../format";
 import { useQuery } from "../router";
 import { Badge, type Column, Filter, Page, Section, Show, Table, Time } from "../ui/parts";
@@ -11,8 +12,19 @@ import { type Sample, Series } from "../ui/series";
 
 const DAY = 86_400;
 const WINDOW = 300;
-const SPANS: [string, string][] = [["", "All"], ["1", "1 day"], ["7", "7 days"], ["30", "30 days"], ["365", "1 year"]];
-const STEPS: [string, string][] = [["", "5 minutes"], ["3600", "1 hour"], ["86400", "1 day"], ["604800", "1 week"]];
+const SPANS: [string, string][] = [
+  ["", "All"],
+  ["1", "1 day"],
+  ["7", "7 days"],
+  ["30", "30 days"],
+  ["365", "1 year"],
+];
+const STEPS: [string, string][] = [
+  ["", "5 minutes"],
+  ["3600", "1 hour"],
+  ["86400", "1 day"],
+  ["604800", "1 week"],
+];
 const SHOWN = 12;
 const NO_MARKETS: LiquidityMarket[] = [];
 const NO_VENUES: Venue[] = [];
@@ -34,23 +46,49 @@ export function Liquidity() {
   const from = days && timestamp !== null ? Math.floor((timestamp - Number(days) * DAY) / WINDOW) * WINDOW : null;
   const wanted = { market: market?.market, venue: venue?.venue, from, step };
   const ready = market !== null && venue !== null;
-  const windows = useApi<List<LiquidityWindow>>(ready ? query("/v1/liquidity/windows", { ...wanted, limit: 2000 }) : null, revision);
-  const heat = useApi<Heatmap>(ready && !weekly ? query("/v1/liquidity/heatmap", { market: market.market, venue: venue.venue, from }) : null, revision);
+  const windows = useApi<List<LiquidityWindow>>(
+    ready ? query("/v1/liquidity/windows", { ...wanted, limit: 2000 }) : null,
+    revision,
+  );
+  const heat = useApi<Heatmap>(
+    ready && !weekly ? query("/v1/liquidity/heatmap", { market: market.market, venue: venue.venue, from }) : null,
+    revision,
+  );
   const compared = useApi<List<VenueShare>>(query("/v1/liquidity/compare", { from }), revision);
   const pair = useMemo<Pair | null>(
-    () => (market?.base && market.quote && market.lot ? { base: market.base, quote: market.quote, lot: BigInt(market.lot) } : null),
+    () =>
+      market?.base && market.quote && market.lot
+        ? { base: market.base, quote: market.quote, lot: BigInt(market.lot) }
+        : null,
     [market],
   );
   const filters = (
     <>
-      <Filter name="venue" label="Venue" options={[["", "Shadowpool"], ...venues.filter((one) => one.venue !== "shadowpool").map((one): [string, string] => [one.venue, one.name])]} />
-      <Filter name="market" label="Market" options={[["", offered[0]?.label ?? "–"], ...offered.slice(1).map((one): [string, string] => [one.market, one.label])]} />
+      <Filter
+        name="venue"
+        label="Venue"
+        options={[
+          ["", "Shadowpool"],
+          ...venues.filter((one) => one.venue !== "shadowpool").map((one): [string, string] => [one.venue, one.name]),
+        ]}
+      />
+      <Filter
+        name="market"
+        label="Market"
+        options={[
+          ["", offered[0]?.label ?? "–"],
+          ...offered.slice(1).map((one): [string, string] => [one.market, one.label]),
+        ]}
+      />
       <Filter name="days" label="Span" options={SPANS} />
       {!weekly && <Filter name="step" label="Window" options={STEPS} />}
     </>
   );
   return (
-    <Page title="Liquidity" lead="What the dark venues traded, after the fact: our prints in five-minute windows, and FINRA’s weekly ATS volumes.">
+    <Page
+      title="Liquidity"
+      lead="What the dark venues traded, after the fact: our prints in five-minute windows, and FINRA’s weekly ATS volumes."
+    >
       <Section
         title={market ? `${venue?.name ?? "Shadowpool"}, ${market.label}` : "Time series"}
         note={weekly ? "Shares a week" : "Volume-weighted price, and volume, a window"}
@@ -59,8 +97,13 @@ export function Liquidity() {
         <Show answer={windows}>{({ items }) => <Windows items={items} pair={pair} label={market?.label ?? ""} />}</Show>
         {ready && (
           <p className="exports">
-            Export: <a href={query("/v1/liquidity/windows.csv", wanted)} download>CSV</a>{" "}
-            <a href={query("/v1/liquidity/windows.parquet", wanted)} download>Parquet</a>
+            Export:{" "}
+            <a href={query("/v1/liquidity/windows.csv", wanted)} download>
+              CSV
+            </a>{" "}
+            <a href={query("/v1/liquidity/windows.parquet", wanted)} download>
+              Parquet
+            </a>
           </p>
         )}
       </Section>
@@ -69,7 +112,10 @@ export function Liquidity() {
           <Show answer={heat}>{(found) => <Heat heat={found} show={(volume) => volumeText(volume, pair)} />}</Show>
         </Section>
       )}
-      <Section title="Venues" note="Each against the others of its source; volumes in lots or shares as each counts them">
+      <Section
+        title="Venues"
+        note="Each against the others of its source; volumes in lots or shares as each counts them"
+      >
         <Show answer={compared}>
           {({ items }) => (
             <Table
@@ -79,11 +125,22 @@ export function Liquidity() {
               empty="No venue has traded in this time."
               columns={[
                 { head: "Venue", cell: (row) => row.name },
-                { head: "Source", cell: (row) => <Badge tone="plain">{row.source === "finra" ? "FINRA ATS" : "our prints"}</Badge> },
+                {
+                  head: "Source",
+                  cell: (row) => <Badge tone="plain">{row.source === "finra" ? "FINRA ATS" : "our prints"}</Badge>,
+                },
                 { head: "Volume", number: true, cell: (row) => grouped(row.volume) },
                 { head: "Trades", number: true, cell: (row) => grouped(row.prints) },
                 { head: "Share", number: true, cell: (row) => bps(row.share_bps) },
-                { head: <span className="unseen">Share, drawn</span>, wide: true, cell: (row) => <span className="share" aria-hidden="true"><span style={{ inlineSize: `${row.share_bps / 100}%` }} /></span> },
+                {
+                  head: <span className="unseen">Share, drawn</span>,
+                  wide: true,
+                  cell: (row) => (
+                    <span className="share" aria-hidden="true">
+                      <span style={{ inlineSize: `${row.share_bps / 100}%` }} />
+                    </span>
+                  ),
+                },
               ]}
             />
           )}

@@ -13,7 +13,11 @@ import { useEpochRevision } from "./shared";
 export function MarketPage({ market: id = "" }: { market?: string }) {
   const { revision } = useLive();
   const answer = useApi<Market>(`/v1/markets/${encodeURIComponent(id)}`, revision);
-  return <Show answer={answer} title="Market">{(market) => <MarketView market={market} />}</Show>;
+  return (
+    <Show answer={answer} title="Market">
+      {(market) => <MarketView market={market} />}
+    </Show>
+  );
 }
 
 function MarketView({ market }: { market: Market }) {
@@ -34,15 +38,25 @@ function MarketView({ market }: { market: Market }) {
   const { terms } = market;
   const unit = `${tokenName(market.quote)} per ${tokenName(market.base)}`;
   return (
-    <Page title={marketName(market)} lead={`Market ${market.market}. ${grouped(market.epochs)} epochs opened, ${grouped(market.settled)} settled, ${grouped(market.failed)} failed.`}>
+    <Page
+      title={marketName(market)}
+      lead={`Market ${market.market}. ${grouped(market.epochs)} epochs opened, ${grouped(market.settled)} settled, ${grouped(market.failed)} failed.`}
+    >
       <Section title="Now">
-        {block !== null && <Pipeline market={market.market} terms={terms} block={block} epochs={epochs.data?.items ?? []} />}
+        {block !== null && (
+          <Pipeline market={market.market} terms={terms} block={block} epochs={epochs.data?.items ?? []} />
+        )}
       </Section>
-      <Section title="Prints" note={`One price and one volume an epoch, ${grouped(terms.deferral)} blocks after its settlement; ${unit}`}>
+      <Section
+        title="Prints"
+        note={`One price and one volume an epoch, ${grouped(terms.deferral)} blocks after its settlement; ${unit}`}
+      >
         <Show answer={prints}>
           {({ items }) => (
             <>
-              {samples.length > 1 && <Series samples={samples} label={`Printed prices and volumes of ${marketName(market)}`} />}
+              {samples.length > 1 && (
+                <Series samples={samples} label={`Printed prices and volumes of ${marketName(market)}`} />
+              )}
               <Table
                 label="Prints"
                 rows={items.slice(0, 12)}
@@ -50,8 +64,16 @@ function MarketView({ market }: { market: Market }) {
                 empty="Nothing has been printed yet."
                 columns={[
                   { head: "Epoch", cell: (print) => <EpochLink market={print.market} epoch={print.epoch} plain /> },
-                  { head: "Price", number: true, cell: (print) => (print.volume === "0" ? "no trade" : price(print.price, pair)) },
-                  { head: `Volume, ${tokenName(market.base)}`, number: true, cell: (print) => quantity(print.volume, pair) },
+                  {
+                    head: "Price",
+                    number: true,
+                    cell: (print) => (print.volume === "0" ? "no trade" : price(print.price, pair)),
+                  },
+                  {
+                    head: `Volume, ${tokenName(market.base)}`,
+                    number: true,
+                    cell: (print) => quantity(print.volume, pair),
+                  },
                   { head: "Block", number: true, cell: (print) => <BlockLink block={print.block} /> },
                   { head: "Time, UTC", wide: true, cell: (print) => <Time at={print.timestamp} /> },
                   { head: "Transaction", wide: true, cell: (print) => <TxLink hash={print.tx} /> },

@@ -19,7 +19,11 @@ export function Markets() {
       {status && counts && (
         <Stats
           items={[
-            ["Block", grouped(block ?? status.block), status.block_seconds === null ? null : `every ${status.block_seconds.toFixed(1)} s`],
+            [
+              "Block",
+              grouped(block ?? status.block),
+              status.block_seconds === null ? null : `every ${status.block_seconds.toFixed(1)} s`,
+            ],
             ["Epochs settled", grouped(counts.settled), `of ${grouped(counts.epochs)} opened`],
             ["Orders committed", grouped(counts.orders), `${grouped(counts.reveals)} revealed`],
             ["Prints", grouped(counts.prints)],
@@ -38,28 +42,83 @@ export function Markets() {
                 id={(market) => market.market}
                 empty="No market has been opened yet."
                 columns={[
-                  { head: "Market", cell: (market) => <Link href={`/markets/${market.market}`}><strong>{marketName(market)}</strong></Link> },
-                  { head: "Epoch", number: true, cell: (market) => (market.epoch === null ? "–" : <Link className="mono" href={`/epochs/${market.market}/${market.epoch}`}>{market.epoch}</Link>) },
-                  { head: "Last price", number: true, cell: (market) => (market.last_print?.volume && market.last_print.volume !== "0" ? price(market.last_print.price, pairOf(market)) : market.last_print ? "no trade" : <Dark width={7} />) },
-                  { head: "Last volume", number: true, cell: (market) => (market.last_print ? quantity(market.last_print.volume, pairOf(market)) : <Dark width={5} />) },
-                  { head: "Printed at", number: true, cell: (market) => (market.last_print ? <BlockLink block={market.last_print.block} /> : "–") },
+                  {
+                    head: "Market",
+                    cell: (market) => (
+                      <Link href={`/markets/${market.market}`}>
+                        <strong>{marketName(market)}</strong>
+                      </Link>
+                    ),
+                  },
+                  {
+                    head: "Epoch",
+                    number: true,
+                    cell: (market) =>
+                      market.epoch === null ? (
+                        "–"
+                      ) : (
+                        <Link className="mono" href={`/epochs/${market.market}/${market.epoch}`}>
+                          {market.epoch}
+                        </Link>
+                      ),
+                  },
+                  {
+                    head: "Last price",
+                    number: true,
+                    cell: (market) =>
+                      market.last_print?.volume && market.last_print.volume !== "0" ? (
+                        price(market.last_print.price, pairOf(market))
+                      ) : market.last_print ? (
+                        "no trade"
+                      ) : (
+                        <Dark width={7} />
+                      ),
+                  },
+                  {
+                    head: "Last volume",
+                    number: true,
+                    cell: (market) =>
+                      market.last_print ? quantity(market.last_print.volume, pairOf(market)) : <Dark width={5} />,
+                  },
+                  {
+                    head: "Printed at",
+                    number: true,
+                    cell: (market) => (market.last_print ? <BlockLink block={market.last_print.block} /> : "–"),
+                  },
                   { head: "Settled", number: true, cell: (market) => grouped(market.settled) },
                   { head: "Failed", number: true, cell: (market) => grouped(market.failed) },
                   { head: "Fee", number: true, wide: true, cell: (market) => bps(market.terms.fee_bps) },
-                  { head: "Lot", number: true, wide: true, cell: (market) => `${tokenAmount(market.terms.lot, market.base)} ${tokenName(market.base)}` },
+                  {
+                    head: "Lot",
+                    number: true,
+                    wide: true,
+                    cell: (market) => `${tokenAmount(market.terms.lot, market.base)} ${tokenName(market.base)}`,
+                  },
                 ]}
               />
             </Section>
             {block !== null &&
               items.map((market) => (
-                <Section key={market.market} title={`${marketName(market)} now`} note={`Market ${market.market}, window by window`}>
-                  <Pipeline market={market.market} terms={market.terms} block={block} epochs={epochs.data?.items ?? []} />
+                <Section
+                  key={market.market}
+                  title={`${marketName(market)} now`}
+                  note={`Market ${market.market}, window by window`}
+                >
+                  <Pipeline
+                    market={market.market}
+                    terms={market.terms}
+                    block={block}
+                    epochs={epochs.data?.items ?? []}
+                  />
                 </Section>
               ))}
           </>
         )}
       </Show>
-      <Section title="Held in the pool" note="What the pool's contract owes to all unspent notes and locked orders, per token">
+      <Section
+        title="Held in the pool"
+        note="What the pool's contract owes to all unspent notes and locked orders, per token"
+      >
         <Show answer={notes}>
           {({ totals }) => (
             <Table

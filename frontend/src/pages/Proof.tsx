@@ -10,16 +10,30 @@ import { wordNames } from "../statements";
 
 export function ProofPage({ tx = "" }: { tx?: string }) {
   const answer = useApi<Proof>(`/v1/proofs/${encodeURIComponent(tx)}`);
-  return <Show answer={answer} title="Proof">{(proof) => <View proof={proof} />}</Show>;
+  return (
+    <Show answer={answer} title="Proof">
+      {(proof) => <View proof={proof} />}
+    </Show>
+  );
 }
 
 function View({ proof }: { proof: Proof }) {
   const names = wordNames(proof.circuit, proof.words.length);
   const rows = proof.words.map((word, index) => ({ index, word, name: names[index] ?? "" }));
   return (
-    <Page title={`Proof of ${proof.circuit}`} lead={<>In transaction <TxLink hash={proof.tx} /></>}>
+    <Page
+      title={`Proof of ${proof.circuit}`}
+      lead={
+        <>
+          In transaction <TxLink hash={proof.tx} />
+        </>
+      }
+    >
       <Verification proof={proof} />
-      <Section title="Statement" note={`${grouped(rows.length)} words, in the circuit’s order; three public inputs stand for them on chain`}>
+      <Section
+        title="Statement"
+        note={`${grouped(rows.length)} words, in the circuit’s order; three public inputs stand for them on chain`}
+      >
         <Table
           label="Words of the statement"
           rows={rows}
@@ -35,7 +49,14 @@ function View({ proof }: { proof: Proof }) {
         <Facts
           items={[
             ["Block", <BlockLink block={proof.block} />],
-            ["Epoch", proof.market !== null && proof.epoch !== null ? <EpochLink market={proof.market} epoch={proof.epoch} /> : "–"],
+            [
+              "Epoch",
+              proof.market !== null && proof.epoch !== null ? (
+                <EpochLink market={proof.market} epoch={proof.epoch} />
+              ) : (
+                "–"
+              ),
+            ],
             ["Verifier", <Hash value={proof.verifier} />],
             ["Key hash", <Hash value={proof.circuit_id} />],
             ["Digest", <Word value={proof.publics[0]!} />],
@@ -110,7 +131,8 @@ function Verification({ proof }: { proof: Proof }) {
       </ul>
       {done && (
         <p className="verdict" role="status">
-          <Badge tone={holds ? "good" : "bad"}>{holds ? "holds" : "does not hold"}</Badge> checked in {Math.round(done.milliseconds)} ms
+          <Badge tone={holds ? "good" : "bad"}>{holds ? "holds" : "does not hold"}</Badge> checked in{" "}
+          {Math.round(done.milliseconds)} ms
         </p>
       )}
       {verdict instanceof Error && (

@@ -23,9 +23,17 @@ export function RelayerPage({ relayer = "" }: { relayer?: string }) {
             items={[
               ["Bonded", stake(one.bonded), unit],
               ["Reserved", stake(one.reserved), unit],
-              ["Unbonding", stake(one.unbonding), one.withdraw_from === null ? unit : `from block ${one.withdraw_from}`],
+              [
+                "Unbonding",
+                stake(one.unbonding),
+                one.withdraw_from === null ? unit : `from block ${one.withdraw_from}`,
+              ],
               ["Epochs led", grouped(one.led), `${one.settled} settled, ${one.empty} empty, ${one.void} void`],
-              ["Failed", <span className={one.failed ? "bad" : ""}>{grouped(one.failed)}</span>, one.slashed === "0" ? "never slashed" : `${stake(one.slashed)} ${unit ?? ""} slashed`],
+              [
+                "Failed",
+                <span className={one.failed ? "bad" : ""}>{grouped(one.failed)}</span>,
+                one.slashed === "0" ? "never slashed" : `${stake(one.slashed)} ${unit ?? ""} slashed`,
+              ],
               ["Reveal keys", grouped(one.keys), one.last_key_block === null ? null : `last at ${one.last_key_block}`],
             ]}
           />
@@ -47,7 +55,14 @@ export function RelayerPage({ relayer = "" }: { relayer?: string }) {
           <Section title="Epochs led">
             <Show answer={epochs}>{({ items }) => <EpochTable epochs={items} markets={markets} />}</Show>
           </Section>
-          <Section title="History" note={<>Notes go to owner <Word value={one.owner_word} /></>}>
+          <Section
+            title="History"
+            note={
+              <>
+                Notes go to owner <Word value={one.owner_word} />
+              </>
+            }
+          >
             <Table
               label="History"
               rows={one.history}
@@ -56,7 +71,15 @@ export function RelayerPage({ relayer = "" }: { relayer?: string }) {
                 { head: "Block", number: true, cell: (row) => <BlockLink block={row.block} /> },
                 { head: "Event", cell: (row) => row.event },
                 { head: "Amount", number: true, cell: (row) => (row.amount === null ? "–" : stake(row.amount)) },
-                { head: "Epoch", cell: (row) => (row.market !== null && row.epoch !== null ? <EpochLink market={row.market} epoch={row.epoch} /> : "–") },
+                {
+                  head: "Epoch",
+                  cell: (row) =>
+                    row.market !== null && row.epoch !== null ? (
+                      <EpochLink market={row.market} epoch={row.epoch} />
+                    ) : (
+                      "–"
+                    ),
+                },
                 { head: "Transaction", wide: true, cell: (row) => <TxLink hash={row.tx} /> },
                 { head: "Time, UTC", wide: true, cell: (row) => <Time at={row.timestamp} /> },
               ]}

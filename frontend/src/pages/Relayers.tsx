@@ -10,9 +10,13 @@ export function Relayers() {
   const parameters = useApi<RelayerParameters>("/v1/relayers/parameters");
   const token = parameters.data?.stake_token;
   const stake = (amount: string) => (token ? tokenAmount(amount, token) : grouped(amount));
-  const sum = (items: Relayer[], name: "bonded" | "reserved" | "slashed") => String(items.reduce((total, one) => total + BigInt(one[name]), 0n));
+  const sum = (items: Relayer[], name: "bonded" | "reserved" | "slashed") =>
+    String(items.reduce((total, one) => total + BigInt(one[name]), 0n));
   return (
-    <Page title="Relayers" lead="They lead epochs in proportion to stake, and lose stake for an epoch that they do not settle.">
+    <Page
+      title="Relayers"
+      lead="They lead epochs in proportion to stake, and lose stake for an epoch that they do not settle."
+    >
       <Show answer={relayers}>
         {({ items }) => (
           <>
@@ -22,7 +26,11 @@ export function Relayers() {
                 ["Bonded", stake(sum(items, "bonded")), token && tokenName(token)],
                 ["Reserved for epochs", stake(sum(items, "reserved")), token && tokenName(token)],
                 ["Slashed, ever", stake(sum(items, "slashed")), token && tokenName(token)],
-                ["Stake an epoch", parameters.data ? stake(parameters.data.epoch_stake) : "–", token && tokenName(token)],
+                [
+                  "Stake an epoch",
+                  parameters.data ? stake(parameters.data.epoch_stake) : "–",
+                  token && tokenName(token),
+                ],
                 ["Unbonding", parameters.data ? grouped(parameters.data.unbonding_blocks) : "–", "blocks"],
               ]}
             />
@@ -39,11 +47,24 @@ export function Relayers() {
                   { head: "Reserved", number: true, cell: (one) => stake(one.reserved) },
                   { head: "Led", number: true, cell: (one) => grouped(one.led) },
                   { head: "Settled", number: true, cell: (one) => grouped(one.settled) },
-                  { head: "Failed", number: true, cell: (one) => <span className={one.failed ? "bad" : ""}>{grouped(one.failed)}</span> },
-                  { head: "Slashed", number: true, cell: (one) => <span className={one.slashed === "0" ? "" : "bad"}>{stake(one.slashed)}</span> },
+                  {
+                    head: "Failed",
+                    number: true,
+                    cell: (one) => <span className={one.failed ? "bad" : ""}>{grouped(one.failed)}</span>,
+                  },
+                  {
+                    head: "Slashed",
+                    number: true,
+                    cell: (one) => <span className={one.slashed === "0" ? "" : "bad"}>{stake(one.slashed)}</span>,
+                  },
                   { head: "Unbonding", number: true, wide: true, cell: (one) => stake(one.unbonding) },
                   { head: "Keys", number: true, wide: true, cell: (one) => grouped(one.keys) },
-                  { head: "Last key", number: true, wide: true, cell: (one) => (one.last_key_block === null ? "–" : <BlockLink block={one.last_key_block} />) },
+                  {
+                    head: "Last key",
+                    number: true,
+                    wide: true,
+                    cell: (one) => (one.last_key_block === null ? "–" : <BlockLink block={one.last_key_block} />),
+                  },
                 ]}
               />
             </Section>

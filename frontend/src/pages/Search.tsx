@@ -27,7 +27,9 @@ export function Search() {
                 ))}
               </ul>
             ) : (
-              <p className="empty">Nothing here bears that name. Hashes and words are looked up whole; epochs as market/number.</p>
+              <p className="empty">
+                Nothing here bears that name. Hashes and words are looked up whole; epochs as market/number.
+              </p>
             )
           }
         </Show>

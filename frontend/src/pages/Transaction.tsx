@@ -8,37 +8,62 @@ import { Badge, BlockLink, EpochLink, Facts, Hash, Page, Section, Show, Time } f
 export function TransactionPage({ hash = "" }: { hash?: string }) {
   const { revision } = useLive();
   const answer = useApi<TransactionDetail>(`/v1/transactions/${encodeURIComponent(hash)}`, revision);
-  return <Show answer={answer} title="Transaction">{(found) => <View transaction={found} />}</Show>;
+  return (
+    <Show answer={answer} title="Transaction">
+      {(found) => <View transaction={found} />}
+    </Show>
+  );
 }
 
 function View({ transaction }: { transaction: TransactionDetail }) {
   const { head } = useLive();
   const { proof } = transaction;
   return (
-    <Page title={transaction.method ? `Transaction: ${transaction.method}` : "Transaction"} lead={<Hash value={transaction.hash} full />}>
+    <Page
+      title={transaction.method ? `Transaction: ${transaction.method}` : "Transaction"}
+      lead={<Hash value={transaction.hash} full />}
+    >
       <Section title="Where it stands">
         <Facts
           items={[
             ["Block", <BlockLink block={transaction.block} />],
             ["Depth", head === null ? "–" : away(transaction.block, head, null)],
             ["Time, UTC", <Time at={transaction.timestamp} />],
-            ["Contract", <>{transaction.contract ?? "–"} <Hash value={transaction.to} /></>],
+            [
+              "Contract",
+              <>
+                {transaction.contract ?? "–"} <Hash value={transaction.to} />
+              </>,
+            ],
             ["Sent by", <Hash value={transaction.from} />],
             ["Nonce", <span className="mono">{transaction.nonce}</span>],
             ["Gas used", <span className="mono">{grouped(transaction.gas_used)}</span>],
             ["Gas price", <span className="mono">{decimal(BigInt(transaction.gas_price), 9)} gwei</span>],
             ["Calldata", <span className="mono">{grouped(transaction.input_bytes)} bytes</span>],
-            ["Epoch", transaction.market !== null && transaction.epoch !== null ? <EpochLink market={transaction.market} epoch={transaction.epoch} /> : "–"],
+            [
+              "Epoch",
+              transaction.market !== null && transaction.epoch !== null ? (
+                <EpochLink market={transaction.market} epoch={transaction.epoch} />
+              ) : (
+                "–"
+              ),
+            ],
           ]}
         />
       </Section>
       {proof && (
-        <Section title="Proof" note={<Link href={`/proofs/${transaction.hash}`}>Statement, word by word, and verify again</Link>}>
+        <Section
+          title="Proof"
+          note={<Link href={`/proofs/${transaction.hash}`}>Statement, word by word, and verify again</Link>}
+        >
           <Facts
             items={[
               ["Circuit", <code>{proof.circuit}</code>],
               ["Words stated", grouped(proof.words.length)],
-              ["Verified by the indexer", <Badge tone={proof.verified ? "good" : "bad"}>{proof.verified ? "holds" : "does not hold"}</Badge>],
+              [
+                "Verified by the indexer",
+                <Badge tone={proof.verified ? "good" : "bad"}>{proof.verified ? "holds" : "does not hold"}</Badge>,
+              ],
             ]}
           />
         </Section>

@@ -6,8 +6,23 @@ import { useQuery } from "../router";
 import { BlockLink, EpochLink, Filter, Hash, Page, Pager, Section, Show, Table, Time, TxLink } from "../ui/parts";
 
 const METHODS = [
-  "transact", "advance", "commit", "reveal", "settle", "reclaim", "print_epoch", "fail", "release", "open_market",
-  "register", "bond", "register_key", "set_leaves", "push", "propose", "execute",
+  "transact",
+  "advance",
+  "commit",
+  "reveal",
+  "settle",
+  "reclaim",
+  "print_epoch",
+  "fail",
+  "release",
+  "open_market",
+  "register",
+  "bond",
+  "register_key",
+  "set_leaves",
+  "push",
+  "propose",
+  "execute",
 ];
 
 export function Transactions() {
@@ -44,7 +59,15 @@ export function TransactionTable({ rows }: { rows: Transaction[] }) {
         { head: "Transaction", cell: (row) => <TxLink hash={row.hash} /> },
         { head: "Method", cell: (row) => <code>{row.method ?? "–"}</code> },
         { head: "Contract", cell: (row) => row.contract ?? "–" },
-        { head: "Epoch", cell: (row) => (row.market !== null && row.epoch !== null ? <EpochLink market={row.market} epoch={row.epoch} /> : <span className="quiet">–</span>) },
+        {
+          head: "Epoch",
+          cell: (row) =>
+            row.market !== null && row.epoch !== null ? (
+              <EpochLink market={row.market} epoch={row.epoch} />
+            ) : (
+              <span className="quiet">–</span>
+            ),
+        },
         { head: "Sent by", wide: true, cell: (row) => <Hash value={row.from} /> },
         { head: "Gas", number: true, wide: true, cell: (row) => grouped(row.gas_used) },
         { head: "Time, UTC", wide: true, cell: (row) => <Time at={row.timestamp} /> },

@@ -25,7 +25,11 @@ export function ClearingCurve({ view, pair, reference }: { view: AuditView; pair
   const at = view.price || clearing.price;
   return (
     <figure className="chart" ref={box}>
-      <svg viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={`Demand and supply over price; ${view.volume} lots cleared`}>
+      <svg
+        viewBox={`0 0 ${width} ${HEIGHT}`}
+        role="img"
+        aria-label={`Demand and supply over price; ${view.volume} lots cleared`}
+      >
         {[0n, top / 2n, top].map((lots, i) => (
           <g key={i}>
             <line className="grid" x1={LEFT} x2={width - RIGHT} y1={y(lots)} y2={y(lots)} />

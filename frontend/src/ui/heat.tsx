@@ -1,6 +1,6 @@
 /** Volume by weekday and hour, as a table whose cells are shaded. */
 
-import type { Heatmap } from "../api/types";
+import type { Heatmap } from "../api/liquidity";
 
 const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const LEVELS = 6;
@@ -29,7 +29,11 @@ export function Heat({ heat, show }: { heat: Heatmap; show: (volume: string) => 
             <tr key={day}>
               <th scope="row">{DAYS[day]}</th>
               {row.map((cell, hour) => (
-                <td key={hour} className={`level-${Math.min(level(cell.volume), LEVELS)}`} title={`${DAYS[day]} ${hour}:00, ${show(cell.volume)} in ${cell.prints} prints`}>
+                <td
+                  key={hour}
+                  className={`level-${Math.min(level(cell.volume), LEVELS)}`}
+                  title={`${DAYS[day]} ${hour}:00, ${show(cell.volume)} in ${cell.prints} prints`}
+                >
                   <span className="unseen">{show(cell.volume)}</span>
                 </td>
               ))}

@@ -1,4 +1,4 @@
-/** Shortcuts: single keys, and `g` followed by a page's letter; never while somebody types. */
+/** Shortcuts: single keys, `g` followed by a page's letter, `j` and `k` along rows; never while somebody types. */
 
 import { useEffect } from "react";
 
@@ -38,6 +38,7 @@ export function useShortcuts(actions: Record<string, () => void>): void {
         leader = event.timeStamp;
         return;
       }
+      if (event.key === "j" || event.key === "k") return step(event.key === "j" ? 1 : -1);
       const action = actions[event.key];
       if (action) {
         event.preventDefault();
@@ -47,4 +48,12 @@ export function useShortcuts(actions: Record<string, () => void>): void {
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
   }, [actions]);
+}
+
+/** Focus the first link of the next or previous row that has one; Enter then follows it. */
+function step(by: 1 | -1): void {
+  const rows = [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a"));
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = rows[at === -1 ? (by === 1 ? 0 : rows.length - 1) : at + by];
+  next?.querySelector("a")?.focus();
 }

@@ -7,7 +7,17 @@ import type { State } from "../api/types";
 import { shortHex, time, wordHex } from "../format";
 import { Link, useQuery } from "../router";
 
-export function Page({ title, lead, aside, children }: { title: string; lead?: ReactNode; aside?: ReactNode; children: ReactNode }) {
+export function Page({
+  title,
+  lead,
+  aside,
+  children,
+}: {
+  title: string;
+  lead?: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+}) {
   useEffect(() => {
     document.title = `${title} · Shadowpool`;
   }, [title]);
@@ -25,7 +35,17 @@ export function Page({ title, lead, aside, children }: { title: string; lead?: R
   );
 }
 
-export function Section({ title, note, aside, children }: { title: string; note?: ReactNode; aside?: ReactNode; children: ReactNode }) {
+export function Section({
+  title,
+  note,
+  aside,
+  children,
+}: {
+  title: string;
+  note?: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <section className="section">
       <div className="section-head">
@@ -56,7 +76,8 @@ interface TableProps<Row> {
 }
 
 export function Table<Row>({ label, rows, columns, id, empty = "Nothing yet." }: TableProps<Row>) {
-  const style = (column: Column<Row>) => [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || undefined;
+  const style = (column: Column<Row>) =>
+    [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || undefined;
   if (!rows.length) return <p className="empty">{empty}</p>;
   return (
     <div className="table" role="region" aria-label={label} tabIndex={0}>
@@ -87,7 +108,15 @@ export function Table<Row>({ label, rows, columns, id, empty = "Nothing yet." }:
 }
 
 /** What an answer gives, or why there is none: under `title` where the answer is the whole page. */
-export function Show<T>({ answer, title, children }: { answer: Answer<T>; title?: string; children: (data: T) => ReactNode }) {
+export function Show<T>({
+  answer,
+  title,
+  children,
+}: {
+  answer: Answer<T>;
+  title?: string;
+  children: (data: T) => ReactNode;
+}) {
   if (answer.data !== null) return <>{children(answer.data)}</>;
   const instead = answer.error ? (
     <Problem error={answer.error} />
@@ -138,8 +167,6 @@ export function Facts({ items }: { items: [ReactNode, ReactNode][] }) {
   );
 }
 
-
-
 /** A value that only a key opens; `width` in characters. */
 export function Dark({ width = 4 }: { width?: number }) {
   return (
@@ -156,8 +183,15 @@ export function Lit({ children }: { children: ReactNode }) {
 }
 
 const STATE_TEXT: Record<State, string> = {
-  unopened: "Unopened", commit: "Commit", frozen: "Frozen", reveal: "Reveal", settling: "Settling",
-  settled: "Settled", empty: "Empty", failed: "Failed", void: "Void",
+  unopened: "Unopened",
+  commit: "Commit",
+  frozen: "Frozen",
+  reveal: "Reveal",
+  settling: "Settling",
+  settled: "Settled",
+  empty: "Empty",
+  failed: "Failed",
+  void: "Void",
 };
 
 export function StateBadge({ state }: { state: State }) {
@@ -169,7 +203,17 @@ export function Badge({ tone, children }: { tone: "good" | "bad" | "plain"; chil
 }
 
 /** A hash, word or address, shortened; the button copies all of it. */
-export function Hash({ value, href, full = false, lead = 6 }: { value: string; href?: string; full?: boolean; lead?: number }) {
+export function Hash({
+  value,
+  href,
+  full = false,
+  lead = 6,
+}: {
+  value: string;
+  href?: string;
+  full?: boolean;
+  lead?: number;
+}) {
   const text = full ? value : shortHex(value, lead + 2, 4);
   return (
     <span className={full ? "hash full" : "hash"} title={value}>

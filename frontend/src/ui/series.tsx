@@ -55,7 +55,11 @@ async function draw(box: HTMLDivElement): Promise<Drawn> {
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.3 } },
     handleScale: { mouseWheel: false },
   });
-  const volume = chart.addSeries(HistogramSeries, { priceScaleId: "volume", priceLineVisible: false, lastValueVisible: false });
+  const volume = chart.addSeries(HistogramSeries, {
+    priceScaleId: "volume",
+    priceLineVisible: false,
+    lastValueVisible: false,
+  });
   chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.78, bottom: 0 } });
   const price = chart.addSeries(LineSeries, { lineWidth: 2, lineType: LineType.WithSteps, priceLineVisible: false });
   const found = { chart, price, volume };
@@ -76,7 +80,9 @@ function paint({ chart, price, volume }: Drawn): void {
 function fill({ chart, price, volume }: Drawn, samples: Sample[]): void {
   const at = (sample: Sample) => sample.time as UTCTimestamp;
   volume.setData(samples.map((sample) => ({ time: at(sample), value: sample.volume })));
-  price.setData(samples.flatMap((sample) => (sample.price === null ? [] : [{ time: at(sample), value: sample.price }])));
+  price.setData(
+    samples.flatMap((sample) => (sample.price === null ? [] : [{ time: at(sample), value: sample.price }])),
+  );
   price.applyOptions({ pointMarkersVisible: samples.length < MARKED });
   // Without prices the volume has the chart, and its axis, to itself.
   const alone = samples.every((sample) => sample.price === null);

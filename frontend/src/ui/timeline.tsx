@@ -13,7 +13,12 @@ const OPEN_ROWS = 7;
 /** Each phase's first block and the first after it. */
 function spans(windows: Windows): [Phase, number, number][] {
   const { open, freeze, reveal, settle, deadline } = windows;
-  return [["commit", open, freeze], ["frozen", freeze, reveal], ["reveal", reveal, settle], ["settling", settle, deadline]];
+  return [
+    ["commit", open, freeze],
+    ["frozen", freeze, reveal],
+    ["reveal", reveal, settle],
+    ["settling", settle, deadline],
+  ];
 }
 
 /** What an epoch's state is at a block, where no event has said otherwise. */
@@ -25,14 +30,23 @@ export function stateAt(summary: EpochSummary | undefined, windows: Windows, blo
 }
 
 /** The epochs under way and next, one track each, on one scale of blocks. */
-export function Pipeline({ market, terms, block, epochs }: {
+export function Pipeline({
+  market,
+  terms,
+  block,
+  epochs,
+}: {
   market: number;
   terms: Terms;
   block: number;
   epochs: EpochSummary[];
 }) {
   if (block < terms.start_block)
-    return <p className="empty">The market opens at block {grouped(terms.start_block)}, {away(terms.start_block, block, null)}.</p>;
+    return (
+      <p className="empty">
+        The market opens at block {grouped(terms.start_block)}, {away(terms.start_block, block, null)}.
+      </p>
+    );
   const current = Math.floor((block - terms.start_block) / terms.commit_blocks);
   const length = windowsOf(terms, 0).deadline - terms.start_block;
   const rows = Math.min(OPEN_ROWS, Math.ceil(length / terms.commit_blocks));
@@ -94,7 +108,12 @@ export function Pipeline({ market, terms, block, epochs }: {
 const ENDINGS: State[] = ["settled", "empty", "failed", "void"];
 
 /** One epoch's way from commit to its end. */
-export function Steps({ epoch, state, block, blockSeconds }: {
+export function Steps({
+  epoch,
+  state,
+  block,
+  blockSeconds,
+}: {
   epoch: EpochSummary;
   state: State;
   block: number;
@@ -110,15 +129,28 @@ export function Steps({ epoch, state, block, blockSeconds }: {
         const on = !ended && block >= first && block < last;
         const part = Math.min(Math.max((block - first) / Math.max(last - first, 1), 0), 1);
         return (
-          <li key={phase} className={on ? "on" : done(last) || (ended && block >= first) ? "done" : ""} aria-current={on ? "step" : undefined}>
+          <li
+            key={phase}
+            className={on ? "on" : done(last) || (ended && block >= first) ? "done" : ""}
+            aria-current={on ? "step" : undefined}
+          >
             <span className="step-name">{TEXT[phase]}</span>
             <span className="mono quiet">
               {first}–{last - 1}
             </span>
             <span className="bar" aria-hidden="true">
-              <span className={`phase-${phase}`} style={{ inlineSize: `${(ended && block >= first ? 1 : part) * 100}%` }} />
+              <span
+                className={`phase-${phase}`}
+                style={{ inlineSize: `${(ended && block >= first ? 1 : part) * 100}%` }}
+              />
             </span>
-            <span className="quiet">{on ? `ends ${away(last, block, blockSeconds)}` : block < first ? away(first, block, blockSeconds) : "over"}</span>
+            <span className="quiet">
+              {on
+                ? `ends ${away(last, block, blockSeconds)}`
+                : block < first
+                  ? away(first, block, blockSeconds)
+                  : "over"}
+            </span>
           </li>
         );
       })}
