@@ -80,21 +80,21 @@ def fresh(engines, chain) -> str:
 def test_killed_during_backfill_and_live(story, urls, engines, tmp_path):
     rng, url = Random(1), urls()
     engine = engines(url)
-    with new_branch(story) as chain:
-        start, head = story.world.deployment.start_block, chain.head()
-        for target in sorted(rng.sample(range(start, head), KILLS)):
-            with running(story, url, tmp_path) as process:
-                reach(process, engine, target, tmp_path)
-                process.send_signal(signal.SIGKILL)
+    chain = new_branch(story)
+    start, head = story.world.deployment.start_block, chain.head()
+    for target in sorted(rng.sample(range(start, head), KILLS)):
         with running(story, url, tmp_path) as process:
-            reach(process, engine, head, tmp_path)
-            live(story, chain, engine, process, tmp_path)
+            reach(process, engine, target, tmp_path)
             process.send_signal(signal.SIGKILL)
-        chain.web3.provider.make_request("anvil_reorg", [4, []])
-        with running(story, url, tmp_path, once=True) as process:
-            assert process.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
-        assert block(engine) == chain.head()
-        assert whole(engine) == fresh(engines, chain)
+    with running(story, url, tmp_path) as process:
+        reach(process, engine, head, tmp_path)
+        live(story, chain, engine, process, tmp_path)
+        process.send_signal(signal.SIGKILL)
+    chain.web3.provider.make_request("anvil_reorg", [4, []])
+    with running(story, url, tmp_path, once=True) as process:
+        assert process.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
+    assert block(engine) == chain.head()
+    assert whole(engine) == fresh(engines, chain)
     assert "pushed by WebSocket" in (tmp_path / "log").read_text()
 
 

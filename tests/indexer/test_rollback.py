@@ -15,13 +15,12 @@ DEPTH = 40
 
 @pytest.fixture
 def chain(story):
-    """A client with no memory of nonces; what it does is undone in the end."""
-    with new_branch(story) as chain:
-        yield chain
+    return new_branch(story)
 
 
-def admit(story, chain: Chain, count: int) -> None:
-    """Blocks with an event each, unlike any before."""
+def admit(story, count: int) -> None:
+    """Blocks with an event each, unlike any before; by a client that knows no nonce of a branch that is gone."""
+    chain = Chain(story.url, story.world.deployment, poll_seconds=0.01)
     for _ in range(count):
         call = chain.contract("Credentials").functions.admit_wallet(Account.create().address)
         chain.send(story.world.accounts["issuer"], call)
@@ -53,11 +52,11 @@ def follower(chain, engines):
 def test_reorganisations_leave_what_a_fresh_sync_makes(story, chain, follower, engines):
     request = chain.web3.provider.make_request
     for depth in (1, 3, 17, DEPTH - 1):
-        admit(story, chain, 2)
+        admit(story, 2)
         follower.sync()
         before = digest(follower.engine)
         assert "error" not in request("anvil_reorg", [depth, []])
-        admit(story, Chain(story.url, story.world.deployment, poll_seconds=0.01), 1)
+        admit(story, 1)
         assert follower.sync() == chain.head() and digest(follower.engine) != before
     follower.finish()
     assert digest(follower.engine) == fresh(engines, chain)
@@ -66,7 +65,7 @@ def test_reorganisations_leave_what_a_fresh_sync_makes(story, chain, follower, e
 def test_a_shorter_chain_is_followed_back(story, chain, follower, engines):
     mark = chain.web3.provider.make_request("evm_snapshot", [])["result"]
     height = follower.block
-    admit(story, chain, 5)
+    admit(story, 5)
     follower.sync()
     chain.web3.provider.make_request("evm_revert", [mark])
     assert follower.sync() == chain.head() == height
