@@ -67,13 +67,13 @@ def running(folder: Path, *arguments: str, **variables: str):
             process.wait()
 
 
-def until(done: Callable[[], object], world: World | None = None, process: Command | None = None):
-    """What `done` gives once that is true, mining a block a look in `world`; AssertionError if it never is."""
+def until(done: Callable[[], object], world: World | None = None, process: Command | None = None, blocks: int = 1):
+    """What `done` gives once that is true, mining `blocks` a look in `world`; AssertionError if it never is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := done()):
         assert process is None or process.poll() is None, f"it ended with {process.returncode}: {process.errors()}"
         assert time.monotonic() < deadline, "it never came"
         if world is not None:
-            world.mine(1)
+            world.mine(blocks)
         time.sleep(0.2)
     return found

@@ -21,7 +21,7 @@ DEPTH = 5
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with anvil() as url:
-        yield build_world(url, tmp_path_factory.mktemp("world"), settle_blocks=400)
+        yield build_world(url, tmp_path_factory.mktemp("world"), settle_blocks=2_000)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_a_drain_killed_goes_on_and_says_when_it_is_safe_to_stop(world, relayer,
         process.wait()
     assert '"safe to stop": true' not in out.read_text()
     with running(tmp_path, *drain, SHADOWPOOL_PASSWORD=password(world)) as process:
-        until(lambda: process.poll() is not None, world)
+        until(lambda: process.poll() is not None, world, blocks=2)
         assert process.returncode == 0, (tmp_path / "err.txt").read_text()
     said = [json.loads(line) for line in out.read_text().splitlines()]
     assert said[-1]["safe to stop"] is True and said[-1]["withdraw"]
