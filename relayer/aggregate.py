@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offchain.notes import BPS, Side, Terms
-from relayer.clearing import Clearing
+from offchain.clearing import Clearing
 
 FEWEST = 5
 """Valid orders below which nothing is said."""

@@ -1,6 +1,6 @@
 """The clearing of protocol §4 for large batches: whole columns at a time, exact to the unit.
 
-`relayer.clearing` is the plain statement of the same rules, and the one that tests hold this to.
+`offchain.clearing` is the plain statement of the same rules, and the one that tests hold this to.
 
 A step of the price past a limit takes that order from what lies beyond the price or adds it to what
 the price has reached, whichever side it is on: D⁺(p) − U(p) = (lots of all bids) − (lots of all orders
@@ -19,8 +19,8 @@ import numpy as np
 
 from offchain.field import RangeError, check_range
 from offchain.notes import BPS, Side, Terms
-from relayer.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
-from relayer.clearing import clear as clear_plainly
+from offchain.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
+from offchain.clearing import clear as clear_plainly
 
 PLAIN_BELOW = 400
 """Batches under this many orders are cleared as fast, or faster, without columns."""
@@ -74,7 +74,7 @@ class Book:
 
 
 def clear(orders: Sequence[Terms | None] | Book, reference: int, collar_bps: int, offset_source: int) -> Clearing:
-    """Clear a batch in order of reveal, whatever its size; the same as `relayer.clearing.clear`, unit by unit.
+    """Clear a batch in order of reveal, whatever its size; the same as `offchain.clearing.clear`, unit by unit.
 
     Raises RangeError where the reference, the collar or the offset source is out of range.
     """

@@ -29,7 +29,7 @@ from offchain.streams import (
     treasury_stream,
     valid_opening,
 )
-from relayer.clearing import Clearing, split
+from offchain.clearing import Clearing, split
 from relayer.engine import clear
 
 SLOT_WORDS = 11

@@ -21,8 +21,9 @@ import typer
 
 from offchain.notes import BPS, Side, Terms
 from offchain.paths import BUILD
-from relayer import clearing, engine
-from relayer.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
+from offchain import clearing
+from relayer import engine
+from offchain.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
 from relayer.engine import Book
 
 OUTPUT = BUILD / "bench" / "clearing.json"

@@ -2,7 +2,7 @@
 
 from offchain.field import R
 from offchain.notes import Side, Terms
-from relayer.clearing import BPS, MAX_WORD, clear, clearing_interval
+from offchain.clearing import BPS, MAX_WORD, clear, clearing_interval
 from tests.ablation.harness import Subject, cut
 
 BUY, SELL = Side.BUY, Side.SELL

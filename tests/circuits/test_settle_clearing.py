@@ -1,4 +1,4 @@
-"""circuits/lib/clearing.circom: the clearing of relayer.clearing, and nothing else."""
+"""circuits/lib/clearing.circom: the clearing of offchain.clearing, and nothing else."""
 
 import random
 
@@ -7,7 +7,7 @@ import pytest
 from offchain.notes import Side, Terms
 from offchain.paths import CIRCUITS
 from offchain.witness import WitnessError
-from relayer.clearing import BPS, MAX_WORD, clear
+from offchain.clearing import BPS, MAX_WORD, clear
 from tests.offchain.circuit import compile_text, witness_words
 
 SLOTS = 4

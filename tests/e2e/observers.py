@@ -26,7 +26,7 @@ from offchain.streams import (
     slot_seed,
     treasury_stream,
 )
-from relayer.clearing import clear, split
+from offchain.clearing import clear, split
 
 WORD = 32
 DISTINCT = 1 << 40

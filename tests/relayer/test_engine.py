@@ -9,12 +9,13 @@ from hypothesis import given, settings, strategies as st
 
 from offchain.field import RangeError
 from offchain.notes import BPS, Side, Terms
-from relayer import clearing, engine
+from offchain import clearing
+from relayer import engine
 from relayer.aggregate import BOUNDS, FEWEST, aggregate
-from relayer.clearing import MAX_WORD
+from offchain.clearing import MAX_WORD
 from relayer.engine import CHUNK, PLAIN_BELOW, Book, clear, clear_book
 from scripts.bench.clearing import BATCHES, sorted_book
-from tests.relayer.test_clearing import ANY, OFFSET, book
+from tests.offchain.test_clearing import ANY, OFFSET, book
 
 BUY, SELL = Side.BUY, Side.SELL
 EDGES = [1, 2, 3, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1, 2**63, MAX_WORD - 1, MAX_WORD]

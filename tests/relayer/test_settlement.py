@@ -20,7 +20,7 @@ from offchain.streams import (
     slot_seed,
     treasury_stream,
 )
-from relayer.clearing import clear
+from offchain.clearing import clear
 from relayer.settlement import EpochData, MarketTerms, SettlementError, settle
 from tests.circuits.batch import BUY, COMMIT_CHAIN, SELL, Batch
 

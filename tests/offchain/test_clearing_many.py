@@ -1,7 +1,7 @@
 """P5 and P6 over 100,000 random books: the clearing against a brute-force reference.
 
 The reference tries every price at which demand or supply changes, and those beside it; it shares
-no code with `relayer.clearing`. The books are the same in every run; a failure prints its book.
+no code with `offchain.clearing`. The books are the same in every run; a failure prints its book.
 """
 
 import random
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pytest
 
 from offchain.notes import BPS, Side, Terms, pay
-from relayer import clearing
-from relayer.clearing import MAX_WORD, Clearing, clear, split
-from tests.relayer.test_clearing import clears, offered, wanted
+from offchain import clearing
+from offchain.clearing import MAX_WORD, Clearing, clear, split
+from tests.offchain.test_clearing import clears, offered, wanted
 
 SEED = 20_240_229
 BOOKS = 100_000

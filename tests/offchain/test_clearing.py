@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from offchain.notes import BPS, Side, Terms, pay
-from relayer.clearing import MAX_WORD, clear, clearing_interval, split
+from offchain.clearing import MAX_WORD, clear, clearing_interval, split
 
 BUY, SELL = Side.BUY, Side.SELL
 U = 2**128 - 1
