@@ -10,8 +10,8 @@ batches in which no trader can take its own order away and be left with another'
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from offchain.notes import BPS, Side, Terms
 from offchain.clearing import Clearing
+from offchain.notes import BPS, Side, Terms
 
 FEWEST = 5
 """Valid orders below which nothing is said."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offchain.field import RangeError, check_range
-from offchain.notes import BPS, Side, Terms
 from offchain.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
 from offchain.clearing import clear as clear_plainly
+from offchain.field import RangeError, check_range
+from offchain.notes import BPS, Side, Terms
 
 PLAIN_BELOW = 400
 """Batches under this many orders are cleared as fast, or faster, without columns."""

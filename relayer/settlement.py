@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, field
 from functools import reduce
 
 from offchain.babyjubjub import Point, mul_base
+from offchain.clearing import Clearing, split
 from offchain.field import R, check_range, to_field
 from offchain.keys import Address, EncryptionKey
 from offchain.notes import BPS, QUANTITY_BITS, Note, Terms, pay
@@ -29,7 +30,6 @@ from offchain.streams import (
     treasury_stream,
     valid_opening,
 )
-from offchain.clearing import Clearing, split
 from relayer.engine import clear
 
 SLOT_WORDS = 11

@@ -19,11 +19,11 @@ from typing import Annotated
 
 import typer
 
+from offchain import clearing
+from offchain.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
 from offchain.notes import BPS, Side, Terms
 from offchain.paths import BUILD
-from offchain import clearing
 from relayer import engine
-from offchain.clearing import MAX_WORD, OFFSET_BITS, Clearing, Rationing
 from relayer.engine import Book
 
 OUTPUT = BUILD / "bench" / "clearing.json"

@@ -1,8 +1,8 @@
 """circuits/lib/clearing.circom."""
 
+from offchain.clearing import BPS, MAX_WORD, clear, clearing_interval
 from offchain.field import R
 from offchain.notes import Side, Terms
-from offchain.clearing import BPS, MAX_WORD, clear, clearing_interval
 from tests.ablation.harness import Subject, cut
 
 BUY, SELL = Side.BUY, Side.SELL

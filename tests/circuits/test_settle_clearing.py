@@ -4,10 +4,10 @@ import random
 
 import pytest
 
+from offchain.clearing import BPS, MAX_WORD, clear
 from offchain.notes import Side, Terms
 from offchain.paths import CIRCUITS
 from offchain.witness import WitnessError
-from offchain.clearing import BPS, MAX_WORD, clear
 from tests.offchain.circuit import compile_text, witness_words
 
 SLOTS = 4

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from offchain import poseidon
 from offchain.auditor import open_epoch
 from offchain.chain import Chain
+from offchain.clearing import clear, split
 from offchain.field import R, keccak256, to_field
 from offchain.keys import EncryptionKey
 from offchain.ledger import Ledger
@@ -26,7 +27,6 @@ from offchain.streams import (
     slot_seed,
     treasury_stream,
 )
-from offchain.clearing import clear, split
 
 WORD = 32
 DISTINCT = 1 << 40

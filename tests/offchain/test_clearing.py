@@ -6,8 +6,8 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from offchain.notes import BPS, Side, Terms, pay
 from offchain.clearing import MAX_WORD, clear, clearing_interval, split
+from offchain.notes import BPS, Side, Terms, pay
 
 BUY, SELL = Side.BUY, Side.SELL
 U = 2**128 - 1

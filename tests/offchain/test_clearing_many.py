@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from offchain.notes import BPS, Side, Terms, pay
 from offchain import clearing
 from offchain.clearing import MAX_WORD, Clearing, clear, split
+from offchain.notes import BPS, Side, Terms, pay
 from tests.offchain.test_clearing import clears, offered, wanted
 
 SEED = 20_240_229

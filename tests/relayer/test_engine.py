@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from offchain import clearing
+from offchain.clearing import MAX_WORD
 from offchain.field import RangeError
 from offchain.notes import BPS, Side, Terms
-from offchain import clearing
 from relayer import engine
 from relayer.aggregate import BOUNDS, FEWEST, aggregate
-from offchain.clearing import MAX_WORD
 from relayer.engine import CHUNK, PLAIN_BELOW, Book, clear, clear_book
 from scripts.bench.clearing import BATCHES, sorted_book
 from tests.offchain.test_clearing import ANY, OFFSET, book

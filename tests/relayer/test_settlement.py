@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from offchain.clearing import clear
 from offchain.field import R, RangeError
 from offchain.keys import EncryptionKey
 from offchain.notes import Note, Side, order_commitment
@@ -20,7 +21,6 @@ from offchain.streams import (
     slot_seed,
     treasury_stream,
 )
-from offchain.clearing import clear
 from relayer.settlement import EpochData, MarketTerms, SettlementError, settle
 from tests.circuits.batch import BUY, COMMIT_CHAIN, SELL, Batch
 
