@@ -388,8 +388,8 @@ def drive(world, process, until=lambda: False):
 
 
 POINTS = {
-    "sqlite": tuple(killed.POINTS),
-    "postgres": ("before_broadcast",),
+    "sqlite": ("mid_proof", "before_broadcast", "after_broadcast"),
+    "postgres": ("before_note",),
 }
 
 
