@@ -330,6 +330,8 @@ class Interpreter:
 
     def _on_credentials_leavesset(self, event: Event, args: dict) -> None:
         memory, leaves = self.memory, dict(enumerate(args["leaves"], args["index"]))
+        if call := self._call(event, "Credentials", "set_leaves"):
+            self._held(call.args | {"root": call.args["new_root"]}, args)
         memory.credentials.update(leaves)
         memory.credential_root = args["root"]
         fits = memory.credentials.root == args["root"]
