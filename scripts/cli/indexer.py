@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import make_url
 
 from indexer import database, models
+from indexer.api import Settings, create_app
+from indexer.api.serve import HOST, PORT, beside, server
 from indexer.follow import DEPTH, SPAN, Follower
+from indexer.liquidity.stream import Stream
 from indexer.live import follow, websocket_url
 from scripts.cli.common import AsJson, session, show
 
@@ -22,6 +25,14 @@ Database = Annotated[
 ]
 Depth = Annotated[int, typer.Option(min=1, help="How many blocks a reorganisation may undo; a deeper one stops it.")]
 Span = Annotated[int, typer.Option(min=1, help="Blocks that one transaction of the database takes in.")]
+Host = Annotated[str, typer.Option(help="Where the API listens.")]
+Rate = Annotated[float, typer.Option(min=1, help="Requests a second that one client may make.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 for any free one.")]
+
+
+def _api(engine: Engine, rate: float):
+    settings = Settings(rpc=session().rpc, reads_per_s=rate)
+    return create_app(engine, session().deployment, settings)
 
 
 @contextmanager
@@ -44,13 +55,17 @@ def run(
     span: Span = SPAN,
     websocket: Annotated[str | None, typer.Option(help="The node's WebSocket; by default at --rpc. Empty: only ask.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End at the chain's head, with every proof verified.")] = False,
+    serve_too: Annotated[bool, typer.Option("--serve", help="Serve the API and the explorer as well.")] = False,
+    host: Host = HOST,
+    port: Port = PORT,
+    rate: Rate = Settings.reads_per_s,
 ) -> None:
     """Take in what is missing, then every new block; until interrupted, or something does not fit."""
     with _follower(database_url, depth, span) as follower:
         place = make_url(database_url).render_as_string()
         _say(f"the tables are in {place}")
         url = websocket_url(session().rpc) if websocket is None else websocket or None
-        follow(follower, url, _say, once)
+        follow(follower, url, _say, once, Stream(follower.engine).run)
 
 
 def _say(text: str) -> None:

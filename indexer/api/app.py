@@ -1,0 +1,42 @@
+"""The API as one application: reads of the tables, streams of them, the explorer's files."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from indexer.api import markets, problems, registries, static, status, stream, transactions
+from indexer.api.limits import Buckets, Limited
+from indexer.api.settings import Settings
+from indexer.api.view import Source
+from offchain.deployment import Deployment
+
+VERSION = "1.0.0"
+ABOUT = (
+    "Shadowpool's chain, indexed and held to its contracts. Reads need no token, and tell what the chain tells "
+    "everyone: no order's terms, no depth, price and volume after the print alone."
+)
+
+
+def create_app(engine: Engine, deployment: Deployment, settings: Settings = Settings()) -> FastAPI:
+    """The API over the database that an indexer of this deployment fills, or filled.
+
+    Without `settings.rpc` what only the node knows (/v1/contracts, /v1/relayers/parameters) is refused.
+    """
+    source = Source(engine, deployment, settings)
+    hub = stream.Hub(source)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with hub.running():
+            yield
+
+    app = FastAPI(title="Shadowpool indexer", version=VERSION, description=ABOUT, lifespan=lifespan, redoc_url=None)
+    app.state.source, app.state.hub = source, hub
+    problems.install(app)
+    for module in (status, markets, transactions, registries, stream):
+        app.include_router(module.router)
+    app.include_router(static.router)
+    app.add_middleware(Limited, buckets=Buckets(settings.reads_per_s, settings.burst))
+    return app

@@ -1,0 +1,29 @@
+"""How the API is run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from offchain.paths import BUILD
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`rpc`: the node, for what the tables do not hold (code, constants of contracts); None for none.
+
+    `reads_per_s` and `burst` limit one client; `key_file` signs tokens; `offices` names who is auditor or
+    compliance beside those whom the chain names, by address; `frontend` is the explorer as built.
+    """
+
+    rpc: str | None = None
+    confirmations: int = 5
+    reads_per_s: float = 200.0
+    burst: int = 2_000
+    key_file: Path = BUILD / "indexer" / "token.key"
+    token_seconds: int = 900
+    compliance: frozenset[str] = frozenset()
+    decision_log: Path | None = None
+    access_log: Path | None = None
+    frontend: Path = BUILD / "frontend"
+    poll_seconds: float = 0.25
+    ping_seconds: float = 15.0
+    stream_batches: int = 64
