@@ -5,7 +5,7 @@ VENV := $(CURDIR)/build/venv/bin
 # demo: ORDERS=path.csv trades that file, SERVE=1 leaves the network running at the end.
 export ORDERS SERVE
 
-.PHONY: setup demo test soak figures lock clean
+.PHONY: setup demo test soak faults load figures lock clean
 
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: as root, apt-get install python3.11 python3.11-venv" >&2; exit 1; }
@@ -25,6 +25,16 @@ test: setup
 STEPS ?= 1000000
 soak: setup
 	@$(PYTEST) --timeout 0 tests/properties --steps $(STEPS)
+
+# Kills, full disks and other branches under steady orders; CASES="redis reorg" runs some of them.
+faults: setup
+	@PATH="$(VENV):$$PATH" python -m scripts.faults $(CASES)
+
+# Orders an hour and seconds of it. Their commits are proven beforehand, which takes half an hour for the whole run.
+RATE ?= 10000
+DURATION ?= 600
+load: setup
+	@PATH="$(VENV):$$PATH" python -m scripts.load --rate $(RATE) --duration $(DURATION)
 
 figures: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.figures

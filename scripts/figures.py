@@ -125,6 +125,17 @@ def indexer(file: Path) -> Figures:
     return _named("indexer", json.loads(file.read_text()), "events_per_s", "rollback_64_s", "postgres_events_per_s")
 
 
+def faults(file: Path) -> Figures:
+    """faults.<injected|survived>"""
+    return _named("faults", json.loads(file.read_text()), "injected", "survived")
+
+
+def load(file: Path) -> Figures:
+    """load.<orders_per_hour|settled|failed_epochs|close_to_settled_p50_s|p95_s|p99_s>; seconds from the reveals' end"""
+    waits = (f"close_to_settled_p{percent}_s" for percent in (50, 95, 99))
+    return _named("load", json.loads(file.read_text()), "orders_per_hour", "settled", "failed_epochs", *waits)
+
+
 def _named(prefix: str, row: dict, *names: str) -> Figures:
     return {f"{prefix}.{name}": row[name] for name in names}
 
@@ -152,6 +163,8 @@ SOURCES = (
     Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover"),
     Source(workers, BUILD / "bench" / "workers.json", "scripts.bench.workers"),
     Source(indexer, BUILD / "bench" / "indexer.json", "scripts.bench.indexer"),
+    Source(faults, BUILD / "faults" / "faults.json", "scripts.faults"),
+    Source(load, BUILD / "load" / "load.json", "scripts.load"),
     Source(model, BUILD / "model" / "model.json", "scripts.model", quick=True),
 )
 

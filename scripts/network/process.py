@@ -6,17 +6,22 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 LOG_TAIL_BYTES = 2000
 
 
-def launch(command: list[str], folder: Path) -> None:
-    """Start `command` in `folder`, detached; its output goes to `folder/log`, its pid to `folder/pid`."""
+def launch(command: list[str], folder: Path, variables: Mapping[str, str] = {}) -> None:
+    """Start `command` in `folder`, detached, with `variables` added to the environment.
+
+    Its output goes to `folder/log`, its pid to `folder/pid`.
+    """
     with open(os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+            command, cwd=folder, env=os.environ | variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
     # A process that died at once has no start time; the empty field then matches no process.
     (folder / "pid").write_text(f"{process.pid} {_started(process.pid) or ''}")
 

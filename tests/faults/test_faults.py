@@ -1,0 +1,24 @@
+"""One fault of `make faults` on a validator of its own: the leader dies with its settlement signed, not sent."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from scripts import circuits as circuit_build
+from scripts import contracts as contract_build
+from scripts.deploy import CIRCUITS
+from scripts.faults.run import run
+
+
+@pytest.mark.timeout(1200)
+def test_a_leader_killed_between_signing_and_sending(tmp_path):
+    circuit_build.build([*CIRCUITS, "settle_8"])
+    contract_build.build()
+    with tempfile.TemporaryDirectory() as short:    # sockets' paths are short, and pytest's are not
+        (outcome,) = run(["leader-at-signed"], Path(short), tmp_path / "faults.json", validators=1)
+    assert outcome.survived and outcome.error is None
+    assert outcome.orders.settled + outcome.orders.reclaimed > 0 and outcome.orders.lost == 0
+    written = json.loads((tmp_path / "faults.json").read_text())
+    assert (written["injected"], written["survived"]) == (1, 1)
