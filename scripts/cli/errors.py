@@ -3,6 +3,7 @@
 from sqlalchemy.exc import SQLAlchemyError
 from web3.exceptions import Web3Exception
 
+from indexer.api.serve import ServeError
 from indexer.database import DatabaseError
 from indexer.follow import FollowError
 from offchain.admission import Refused
@@ -27,6 +28,6 @@ from scripts.cli.common import CommandError
 EXPECTED = (
     CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
     InsufficientFunds, IssuerError, AuditError, Diverged, LeaderError, CeremonyError, SnarkjsError, Web3Exception,
-    ConfigError, StoreError, DatabaseError, FollowError, SQLAlchemyError,
+    ConfigError, StoreError, DatabaseError, FollowError, ServeError, SQLAlchemyError,
     OSError, ValueError,
 )  # fmt: skip
