@@ -5,7 +5,8 @@ SQLite by default, Postgres by URL; both give the same rows.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,17 @@ def _migrate(connection: Connection) -> None:
                 f"the database has schema {revision}, of a later version: update the indexer, or give it another database"
             )
     command.upgrade(config, "head")
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection whose reads are all of one state of the database."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        yield connection
 
 
 def insert(connection: Connection, rows: dict[Table, list[dict]]) -> None:

@@ -25,9 +25,11 @@ SAY_SECONDS = 2.0
 Say = Callable[[str], None]
 
 
-def follow(follower: Follower, websocket: str | None, say: Say, once: bool = False) -> None:
+def follow(
+    follower: Follower, websocket: str | None, say: Say, once: bool = False, after: Callable[[], object] = lambda: None
+) -> None:
     """Take in what is missing, then every new block: until interrupted or, if `once`, the chain's head is
-    reached and every proof verified. `say` is told how it goes.
+    reached and every proof verified. `say` is told how it goes; `after` is called after every round.
 
     Diverged where something does not fit. A node that does not answer is asked again.
     """
@@ -35,9 +37,11 @@ def follow(follower: Follower, websocket: str | None, say: Say, once: bool = Fal
     try:
         say(f"following from block {follower.block + 1}")
         reached = _sync(follower, say, tell)
+        after()
         while not (once and reached):
             heads.wait(POLL_SECONDS if follower.busy or not reached else QUIET_SECONDS)
             reached = _sync(follower, say, tell)
+            after()
         follower.finish()
         say(f"at block {follower.block}, every proof verified")
     except KeyboardInterrupt:

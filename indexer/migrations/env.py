@@ -3,7 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import indexer.models  # noqa: F401  (declares the tables)
+import indexer.liquidity.tables  # noqa: F401
+import indexer.models  # noqa: F401  (both declare the tables)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import auditor, ceremony, feeder, indexer, issuer, market, order, relayer, wallet, worker
+from scripts.cli import auditor, ceremony, feeder, indexer, issuer, liquidity, market, order, relayer, wallet, worker
 from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, begin
 from scripts.cli.errors import EXPECTED
 from scripts.network.cli import app as network
@@ -20,6 +20,7 @@ for name, commands in (
 ):  # fmt: skip
     app.add_typer(commands.app, name=name)
 app.add_typer(network, name="network")
+indexer.app.add_typer(liquidity.app)
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""Data that others published, taken into the indexer's database."""
