@@ -29,7 +29,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
 });
 try {
-  for (const look of plan.looks) await walk(look);
+  await Promise.all(plan.looks.map(walk));
 } finally {
   await browser.close();
 }

@@ -127,7 +127,7 @@ function Shell() {
       <footer className="foot">
         <span>Public data only. Sealed values open with the auditor’s key, in this tab, and go nowhere.</span>
         <span>
-          <a href="/docs">API</a> · Charts by{" "}
+          <a href="/openapi.json">API</a> · Charts by{" "}
           <a href="https://www.tradingview.com/" rel="noreferrer noopener" target="_blank">
             TradingView Lightweight Charts™
           </a>

@@ -7,9 +7,10 @@ import pytest
 from offchain.paths import BUILD, ROOT
 
 TOOLS = BUILD / "web" / "node_modules" / ".bin"
+COMMANDS = [("tsc", "--noEmit"), ("prettier", "--check", "src", "e2e"), ("vitest", "run")]
 
 
-@pytest.mark.parametrize("command", [("tsc", "--noEmit"), ("prettier", "--check", "src", "e2e"), ("vitest", "run")], ids=lambda command: command[0])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_passes(command):
     tool, *arguments = command
     done = subprocess.run(

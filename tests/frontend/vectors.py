@@ -119,7 +119,9 @@ def _audit(batch: Batch) -> dict:
         "orders": [
             {"fill": fill, "terms": None} if order is None else {
                 "fill": fill,
-                "terms": {"side": order.terms.side.name.lower(), "quantity": order.terms.quantity, "price": order.terms.price},
+                "terms": {
+                    "side": order.terms.side.name.lower(), "quantity": order.terms.quantity, "price": order.terms.price,
+                },
                 "owner": order.owner,
                 "credential_id": order.credential_id,
             }

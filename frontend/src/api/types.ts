@@ -187,7 +187,7 @@ export interface Transaction {
   timestamp: number;
   index: number;
   from: string;
-  to: string;
+  to: string | null;
   contract: string | null;
   method: string | null;
   gas_used: number;

@@ -32,7 +32,7 @@ function View({ transaction }: { transaction: TransactionDetail }) {
             [
               "Contract",
               <>
-                {transaction.contract ?? "–"} <Hash value={transaction.to} />
+                {transaction.contract ?? "–"} {transaction.to && <Hash value={transaction.to} />}
               </>,
             ],
             ["Sent by", <Hash value={transaction.from} />],

@@ -20,6 +20,7 @@ const METHODS = [
   "bond",
   "register_key",
   "set_leaves",
+  "admit_wallet",
   "push",
   "propose",
   "execute",

@@ -26,6 +26,7 @@ export function stateAt(summary: EpochSummary | undefined, windows: Windows, blo
   if (!summary) return "unopened";
   if (!["commit", "frozen", "reveal", "settling"].includes(summary.state)) return summary.state;
   const phase = phaseAt(windows, block);
+  if (phase === "settling" && !summary.reveals) return "empty";
   return phase === "before" || phase === "past" ? summary.state : phase;
 }
 
