@@ -36,6 +36,7 @@ class AuditedOrder:
     terms: Terms | None = field(repr=False)
     owner: int | None = field(repr=False)
     credential_id: int | None = field(repr=False)
+    salt: int | None = field(repr=False)
     fill: int | None
     oddities: tuple[str, ...] = ()
 
@@ -110,6 +111,6 @@ def _order(record: EpochRecord, slot: int, seed: int, price: int, context: int) 
             oddities.append(f"its receipt of {fill} lots at {at} does not fit the epoch")
     except DecryptionError:
         oddities.append("its receipt does not open")
-    word, owner, credential_id, _ = opening or (None,) * 4
+    word, owner, credential_id, salt = opening or (None,) * 4
     terms = Terms.from_word(word) if valid else None
-    return AuditedOrder(slot, reveal.oc, valid, terms, owner, credential_id, fill, tuple(oddities))
+    return AuditedOrder(slot, reveal.oc, valid, terms, owner, credential_id, salt, fill, tuple(oddities))

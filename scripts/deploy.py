@@ -159,6 +159,7 @@ def deploy(
         [verifier[f"settle_{size}"] for size in sizes], list(sizes),
         found["Governor"],
     )  # fmt: skip
+    found["Anchor"] = make.create("Anchor")
     block = make.settle()
     entries = {name: CircuitEntry(verifier[name], "0x" + keys[name].id.hex()) for name in names}
     return Deployment(chain.chain_id, block, found, entries, tokens)

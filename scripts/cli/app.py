@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import auditor, ceremony, feeder, indexer, issuer, liquidity, market, order, relayer, wallet, worker
+from scripts.cli import audit, auditor, ceremony, feeder, indexer, issuer, liquidity, market, order, relayer, wallet, worker
 from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, begin
 from scripts.cli.errors import EXPECTED
 from scripts.network.cli import app as network
@@ -16,7 +16,7 @@ for name, commands in (
     ("wallet", wallet), ("order", order), ("issuer", issuer),
     ("relayer", relayer), ("auditor", auditor), ("market", market),
     ("ceremony", ceremony), ("worker", worker), ("indexer", indexer),
-    ("feeder", feeder),
+    ("feeder", feeder), ("audit", audit),
 ):  # fmt: skip
     app.add_typer(commands.app, name=name)
 app.add_typer(network, name="network")

@@ -4,6 +4,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from web3.exceptions import Web3Exception
 
 from indexer.api.serve import ServeError
+from indexer.access_log import LogBroken
+from indexer.audit.report import ReportError
 from indexer.database import DatabaseError
 from indexer.follow import FollowError
 from offchain.admission import Refused
@@ -29,5 +31,5 @@ EXPECTED = (
     CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
     InsufficientFunds, IssuerError, AuditError, Diverged, LeaderError, CeremonyError, SnarkjsError, Web3Exception,
     ConfigError, StoreError, DatabaseError, FollowError, ServeError, SQLAlchemyError,
-    OSError, ValueError,
+    LogBroken, ReportError, OSError, ValueError,
 )  # fmt: skip
