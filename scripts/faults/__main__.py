@@ -10,9 +10,13 @@ from scripts.faults.cases import CASES
 from scripts.faults.run import OUTPUT, run
 from scripts.venue.daemons import ends_cleanly
 
+# Without what typer shows of an error: local variables.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+
+@app.command()
 def main(
-    cases: Annotated[list[str] | None, typer.Argument(help=f"Which faults, of {', '.join(CASES)}; all by default.")] = None,
+    cases: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(CASES)}; all by default.")] = None,
     validators: Annotated[int, typer.Option(help="5, or 1 without the faults of validators.")] = 5,
 ) -> None:
     """Inject faults one after the other; exit code 1 unless all are survived."""
@@ -29,4 +33,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -1,10 +1,12 @@
 """A real reorganisation of five validators: two majorities, one after the other, that do not see each other.
 
-    v1 v2 v3 + the relayers' node   go on from block F, alone
-    v3 v4 v5                        go on from block F too, v3 with the chain that it had then
-    everyone                        meets again, and the heavier branch, the second, replaces the first
+    three validators and the relayers' node   go on alone from block F
+    the other two and one of the three        go on from block F too, with the chain as it was then
+    everyone                                  meets again: the heavier branch, the second, replaces the first
 
-v3 signs on both branches, as a signer does who was restored from a backup.
+One validator signs on both branches, as a signer does that was restored from a backup. It is the one
+whose turn block F + 1 is: had nobody the turn, all three could seal that block alone, and then wait for
+each other for ever.
 """
 
 import shutil
@@ -13,51 +15,84 @@ import time
 from web3 import Web3
 
 from scripts.faults.site import FaultError, Site
+from scripts.network.network import Network
 from scripts.network.plan import RPC
 
-FIRST, TWICE, SECOND = ("v1", "v2"), "v3", ("v4", "v5")
+SECOND = ("v4", "v5")
 CHAIN_DATA = "geth"
-SECONDS = 240.0
-POLL_SECONDS = 0.2
+ATTEMPTS = 3
+SECONDS = 60.0
+POLL_SECONDS = 0.05
 
 
 def other_branch(site: Site, blocks: int) -> tuple[int, int]:
     """Replace at least `blocks` blocks that the relayers' node had; (the fork's block, how many were replaced)."""
-    network = site.network
-    folder = network.directory / TWICE
-    for name in (*SECOND, TWICE):
+    for _ in range(ATTEMPTS):
+        forked, hashes = _part(site, blocks)
+        lost = [number for number, was in hashes.items() if site.world.chain.block_hash(number) not in (was, None)]
+        if len(lost) >= blocks:
+            return forked, len(lost)
+    raise FaultError(f"no second branch outgrew the first in {ATTEMPTS} attempts")
+
+
+def _part(site: Site, blocks: int) -> tuple[int, dict[int, bytes]]:
+    """One attempt, after which all nodes run; (the fork's block, the first branch's hashes by block)."""
+    network, chain = site.network, site.world.chain
+    forked = _next_block(network.validator_web3(SECOND[0]))
+    for name in SECOND:
         network.kill(name)
-    forked = site.head()
-    shutil.copytree(folder / CHAIN_DATA, folder / "before")
-    network.restart(TWICE)
     site.reach(forked + blocks)
 
-    old = site.world.chain.web3.eth.get_block("latest")
-    hashes = {number: site.world.chain.block_hash(number) for number in range(forked - 2 * blocks, old["number"] + 1)}
-    for name in (*FIRST, TWICE, RPC):
+    old = chain.web3.eth.get_block("latest")
+    hashes = {number: chain.block_hash(number) for number in range(forked - blocks, old["number"] + 1)}
+    first = [name for name in network.plan.validator_names if name not in SECOND]
+    for name in (*first, RPC):
         network.kill(name)
-    shutil.rmtree(folder / CHAIN_DATA)
-    (folder / "before").rename(folder / CHAIN_DATA)
-    for name in (TWICE, *SECOND):
+    signers = (*SECOND, _in_turn(network, forked + 1, first))
+    for name in signers[1:]:
+        _give_chain(network, SECOND[0], name)
+    for name in signers:
         network.restart(name)
-    _outgrow(network.validator_web3(TWICE), old["totalDifficulty"])
+    _outgrow(network, signers[-1], old["totalDifficulty"])
 
-    for name in (RPC, *FIRST):
+    for name in (RPC, *first):
         network.restart(name)
-    replaced = lambda: [n for n, was in hashes.items() if site.world.chain.block_hash(n) not in (was, None)]  # noqa: E731
-    site.until("the other branch", lambda: old["number"] in replaced(), SECONDS)
-    return forked, len(replaced())
+    number = old["number"]
+    until = time.monotonic() + SECONDS
+    site.until("the relayers' node", chain.head)
+    while chain.block_hash(number) in (hashes[number], None) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    return forked, hashes
 
 
-def _outgrow(validator: Web3, difficulty: int) -> None:
-    """Wait until a validator's branch is heavier."""
-    deadline = time.monotonic() + SECONDS
-    while True:
+def _next_block(validator: Web3) -> int:
+    """Wait for a validator's next block, so that a second is left to act; its number."""
+    before = validator.eth.block_number
+    while (now := validator.eth.block_number) == before:
+        time.sleep(POLL_SECONDS)
+    return now
+
+
+def _in_turn(network: Network, number: int, first: list[str]) -> str:
+    """The validator of the first branch to take over: whose turn the block is, any if it is another's."""
+    names = sorted(network.signers, key=lambda name: network.signers[name].lower())
+    name = names[number % len(names)]
+    return name if name in first else first[0]
+
+
+def _give_chain(network: Network, giver: str, taker: str) -> None:
+    """Put the chain of one validator that is down in the place of another's; its keys stay."""
+    shutil.rmtree(network.directory / taker / CHAIN_DATA)
+    shutil.copytree(network.directory / giver / CHAIN_DATA, network.directory / taker / CHAIN_DATA)
+
+
+def _outgrow(network: Network, name: str, difficulty: int) -> None:
+    """Wait until a validator's branch is the heavier one, for some time at most."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
         try:
-            if validator.eth.get_block("latest")["totalDifficulty"] > difficulty + 2:
+            if network.validator_web3(name).eth.get_block("latest")["totalDifficulty"] > difficulty + 2:
                 return
         except (OSError, ValueError):
             pass    # its socket is not there yet
-        if time.monotonic() > deadline:
-            raise FaultError(f"the second branch did not outgrow the first in {SECONDS:.0f} s")
-        time.sleep(POLL_SECONDS)
+        time.sleep(10 * POLL_SECONDS)

@@ -72,7 +72,8 @@ def leader_at_print(site: Site) -> Strike:
 def leader_at_advance(site: Site) -> Strike:
     """Killed while it moves leaves into the tree; another may do so in its place."""
     pool = site.world.chain.contract("Pool").functions
-    name = site.until("a proof of advance", lambda: next((n for n in site.relayers if _at_proof(site, n, "advance")), None))
+    at_it = lambda: next((name for name in site.relayers if _at_proof(site, name, "advance")), None)  # noqa: E731
+    name = site.until("a proof of advance", at_it)
     chunk = site.world.chain.call(pool.next_chunk())
     block = _kill(site, site.relayers[name])
     site.reach(block + DOWN_BLOCKS)

@@ -18,6 +18,7 @@ from web3.contract import Contract
 SECONDS = 60.0
 """As long as a transaction is held at most: its sender's patience is shorter."""
 
+SEND = "eth_sendRawTransaction"
 DATA_FIELD = 7
 """Where the calldata stands in a transaction of type 2 (EIP-1559)."""
 
@@ -59,10 +60,10 @@ class Gate:
     def held(self, body: bytes) -> Hold | None:
         """The hold that a request meets."""
         hold = self._hold
-        if hold is None or b"eth_sendRawTransaction" not in body:
+        if hold is None or SEND.encode() not in body:
             return None
         asked = json.loads(body)
-        sent = [one["params"][0] for one in (asked if isinstance(asked, list) else [asked]) if one["method"] == "eth_sendRawTransaction"]
+        sent = [one["params"][0] for one in (asked if isinstance(asked, list) else [asked]) if one["method"] == SEND]
         return hold if any(selector_of(raw) == hold.selector for raw in sent) else None
 
 

@@ -35,16 +35,17 @@ class Outcome:
         return self.strike is not None and self.conserved and not self.orders.lost
 
     def row(self) -> tuple:
-        struck = self.strike
-        if struck is None:
-            return self.case, "—", self.error, "—", *asdict(self.orders).values(), "yes" if self.conserved else "NO", "NO"
-        injected, blocks = f"block {struck.block}, epoch {struck.epoch}: {struck.where}", struck.healed - struck.block
         answers = ("yes" if good else "NO" for good in (self.conserved, self.survived))
-        return self.case, injected, struck.what, blocks, *asdict(self.orders).values(), *answers
+        counts, struck = asdict(self.orders).values(), self.strike
+        if struck is None:
+            return self.case, "—", self.error, "—", *counts, *answers
+        injected = f"block {struck.block}, epoch {struck.epoch}: {struck.where}"
+        return self.case, injected, struck.what, struck.healed - struck.block, *counts, *answers
 
 
 COLUMNS = [
-    "fault", "injected at", "what happened", "blocks until healthy", "settled", "reclaimed", "lost", "conserved", "survived",
+    "fault", "injected at", "what happened", "blocks until healthy",
+    "settled", "reclaimed", "lost", "conserved", "survived",
 ]  # fmt: skip
 
 
@@ -81,7 +82,8 @@ def _inject(site: Site, auditor: Auditor, name: str) -> Outcome:
     outcome.orders, outcome.conserved = auditor.orders(), auditor.conserved()
     outcome.seconds = round(time.monotonic() - began, 1)
     if outcome.strike:
-        site.world.say.line(f"{struck.where}: {struck.what}, {struck.healed - struck.block} blocks, {outcome.seconds:.0f} s")
+        took = f"{struck.healed - struck.block} blocks, {outcome.seconds:.0f} s"
+        site.world.say.line(f"{struck.where}: {struck.what}, {took}")
     else:
         site.world.say.line(f"[red]not survived[/]: {outcome.error}")
     return outcome

@@ -69,7 +69,7 @@ class Site:
     # --- Waiting ---
 
     def until(self, what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:
-        """What `look` gives once that is true; a node that does not answer is asked again. FaultError if it never is."""
+        """What `look` gives once that is true; without an answer it looks again. FaultError if it never is."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -86,7 +86,8 @@ class Site:
 
     def reach(self, block: int) -> int:
         """Wait for a block; the head."""
-        return self.until(f"block {block}", lambda: (head := self.world.chain.head()) >= block and head, 2 * PATIENCE_SECONDS)
+        there = lambda: (head := self.world.chain.head()) >= block and head  # noqa: E731
+        return self.until(f"block {block}", there, 2 * PATIENCE_SECONDS)
 
     # --- Epochs ---
 
@@ -169,8 +170,9 @@ def opened(folder: Path, world: World, validators: int) -> Iterator[Site]:
         stack.callback(site.close)
         site.carrier_url = f"http://127.0.0.1:{port}"
         _relayers(site, rpc, folder)
-        venue.open_market(world, 14, **market_terms())
         site.start()
+        daemons.answering(site.carrier, site.carrier_url, world.chain.deployment)
+        venue.open_market(world, 14, **market_terms())
         site.flow = Flow(world, lambda: site.carrier_url)
         site.flow.start()
         yield site
@@ -187,4 +189,5 @@ def _relayers(site: Site, rpc: str, folder: Path) -> None:
     queue = {"redis": site.redis.url, "proof_workers": str(listed), "redis_password": site.redis.password}
     for name in RELAYERS:
         gate = site.gates[name] = Gate(rpc)
-        site.relayers[name] = daemons.relayer(world, name, gate.url, databases[name], **(queue if name == "south" else {}))
+        settings = queue if name == "south" else {}
+        site.relayers[name] = daemons.relayer(world, name, gate.url, databases[name], **settings)

@@ -10,7 +10,11 @@ from scripts.load.plan import Plan
 from scripts.load.run import OUTPUT, LoadError, run
 from scripts.venue.daemons import ends_cleanly
 
+# Without what typer shows of an error: local variables.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+
+@app.command()
 def main(
     rate: Annotated[int, typer.Option(help="Orders an hour.")] = 10_000,
     duration: Annotated[int, typer.Option(help="Seconds of commit windows.")] = 600,
@@ -34,4 +38,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

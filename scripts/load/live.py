@@ -123,9 +123,10 @@ class Live:
 
     def _say(self, epoch: int) -> None:
         settled = sum(record.settlement is not None for record in self.world.ledger.epochs.values())
+        tally, refused = self.tally, sum(self.tally.refused.values())
         self.world.say.line(
-            f"epoch {epoch + 1} of {self.plan.epochs} is frozen; {self.tally.committed} commits and "
-            f"{self.tally.revealed} reveals carried, {settled} epochs settled, {sum(self.tally.refused.values())} refused"
+            f"epoch {epoch + 1} of {self.plan.epochs} is frozen, {settled} are settled; carried {tally.committed} "
+            f"commits and {tally.revealed} reveals, refused {refused}"
         )
 
 

@@ -53,7 +53,8 @@ def build(world: World, plan: Plan, tally: Tally, outbox: Path, seconds: float, 
         "block_seconds": round((last - first) / (plan.epochs * market.commit_blocks), 3),
         "validators": plan.validators,
         "seconds": round(seconds),
-        "prepared": {"seconds": round(prepared_seconds), "proofs of deposits and commits": plan.orders + plan.orders // 2},
+        "prepared": {"seconds": round(prepared_seconds), "commit_proofs": plan.orders},
+        "live": _sent(outbox),
     }
     for percent in PERCENTILES:
         report[f"close_to_settled_p{percent}_s"] = percentile(waits, percent) if waits else None
@@ -61,11 +62,17 @@ def build(world: World, plan: Plan, tally: Tally, outbox: Path, seconds: float, 
     return report
 
 
+def _sent(outbox: Path) -> dict[str, int]:
+    """What the relayer sent, by kind; each settlement, advance and print with a proof that it made meanwhile."""
+    with sqlite3.connect(f"file:{outbox}?mode=ro", uri=True) as database:
+        return dict(database.execute("SELECT name, COUNT(*) FROM send WHERE state = 'done' GROUP BY name"))
+
+
 def _after_proof(outbox: Path) -> list[int]:
     """Blocks from the head at which each settlement was signed, just after its proof, to the one that holds it."""
     with sqlite3.connect(f"file:{outbox}?mode=ro", uri=True) as database:
-        rows = database.execute("SELECT block - sent_block FROM send WHERE name = 'settle' AND state = 'done' ORDER BY block")
-        return [blocks for (blocks,) in rows]
+        asked = "SELECT block - sent_block FROM send WHERE name = 'settle' AND state = 'done' ORDER BY block"
+        return [blocks for (blocks,) in database.execute(asked)]
 
 
 def _read_back(world: World) -> int:

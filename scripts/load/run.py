@@ -40,7 +40,7 @@ def run(plan: Plan, folder: Path = FOLDER, out: Path = OUTPUT) -> dict:
     site, say = folder / "site", Narrator()
     daemons.clear(site)
     world, began = venue.new(site, plan.validators, (RELAYER,), say), time.monotonic()
-    say.line(f"{plan.orders} orders in {plan.epochs} epochs of {plan.per_epoch}: {plan.rate} an hour for {plan.duration} s")
+    say.line(f"{plan.orders} orders, {plan.per_epoch} in each of {plan.epochs} epochs: {plan.rate} an hour")
     with started_network(site / "network", world, plan.validators) as rpc:
         venue.deploy(world, rpc, (RELAYER,), STAKE)
         prepare.fund(world, plan)
@@ -80,10 +80,12 @@ def _measured(world: World, plan: Plan, epochs: list[list[Prepared]], dated: int
     try:
         relayer.start()
         carrier.start()
+        url = f"http://127.0.0.1:{port}"
+        daemons.answering(carrier, url, world.chain.deployment)
         began = time.monotonic()
         start = venue.open_market(world, AHEAD_BLOCKS, **plan.terms())
         world.say.line(f"market open from block {start}; relayer and carrier run; measuring for {plan.duration} s")
-        tally = Live(world, plan, epochs, start, f"http://127.0.0.1:{port}").run()
+        tally = Live(world, plan, epochs, start, url).run()
         _wait(world, plan)
         seconds = time.monotonic() - began
         return report.build(world, plan, tally, outbox, seconds, prepared)

@@ -4,12 +4,15 @@ import json
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
 
 from offchain import keystore
+from offchain.carrier import CarrierClient, CarrierError
+from offchain.deployment import Deployment
 from offchain.paths import ROOT
 from offchain.prover import BINARY
 from relayer.proving.broker import PASSWORD_VARIABLE
@@ -17,6 +20,9 @@ from relayer.proving.sealing import WorkerKey
 from scripts.demo.world import World
 from scripts.network import process
 from scripts.services.redis import RedisServer
+from scripts.services.server import ServiceError
+
+START_SECONDS = 180.0
 
 
 class Daemon:
@@ -97,6 +103,19 @@ def carrier(world: World, port: int, gas: int = 10**12) -> Daemon:
     )  # fmt: skip
 
 
+def answering(carrier: Daemon, url: str, deployment: Deployment) -> None:
+    """Wait until a carrier that was started serves; ServiceError with its last words if it does not."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            CarrierClient(url, deployment)
+            return
+        except CarrierError:
+            if carrier.pid is None or time.monotonic() > deadline:
+                raise ServiceError(f"the carrier does not serve; its log ends:\n{carrier.log_tail()}") from None
+        time.sleep(0.2)
+
+
 def workers(world: World, redis: RedisServer, count: int) -> tuple[Path, list[Daemon]]:
     """(the list of their public keys, `count` proving workers on a Redis)."""
     listed, found = world.folder / "workers.txt", []
@@ -124,7 +143,8 @@ def proving(pid: int | None, circuit: str) -> bool:
 def _under(pid: int) -> Iterator[int]:
     """Every process under one; those of all its threads."""
     try:
-        found = [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+        threads = Path(f"/proc/{pid}/task").glob("*/children")
+        found = [int(child) for file in threads for child in file.read_text().split()]
     except OSError:
         return      # it ended meanwhile
     for child in found:
@@ -137,4 +157,4 @@ def _proves(pid: int, circuit: str) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
     except OSError:
         return False
-    return words[0] == str(BINARY) and words[1:2] == ["prove"] and any(Path(word).name.startswith(circuit) for word in words)
+    return words[:2] == [str(BINARY), "prove"] and any(Path(word).name.startswith(circuit) for word in words)

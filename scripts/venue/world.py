@@ -9,7 +9,6 @@ from pathlib import Path
 from eth_account import Account
 
 from offchain.calls import build_set_auditor, build_set_treasury
-from offchain.chain import Chain
 from offchain.governance import Governance
 from offchain.issuer import Issuer
 from offchain.keys import from_wallet
@@ -34,7 +33,8 @@ def new(folder: Path, validators: int, relayers: tuple[str, ...], say: Narrator)
     (folder / "world").mkdir(parents=True)
     world = new_world(folder / "world", validators, say)
     world.accounts |= {name: Account.create() for name in relayers}
-    world.institutions = {who.name: who for who in world.institutions.values() if who.name not in (WITHOUT_CREDENTIAL, EXPIRED)}
+    for name in (WITHOUT_CREDENTIAL, EXPIRED):
+        del world.institutions[name]
     return world
 
 
@@ -43,7 +43,7 @@ def deploy(world: World, rpc: str, relayers: tuple[str, ...], stake: int) -> Non
     steps_open.deploy_contracts(world, rpc)
     for who in world.institutions.values():
         who.wallet = Wallet(world.chain, world.ledger, who.key, who.account)
-    world.say.line(f"contracts deployed; {len(relayers)} relayers bond, {len(world.institutions)} institutions are admitted")
+    world.say.line(f"{len(relayers)} relayers bond, {len(world.institutions)} institutions are admitted")
     steps = [_offices, _admit, lambda one: steps_open.observe(one, PRICE)]
     steps += [lambda one, name=name: _bond(one, name, stake) for name in relayers]
     side_by_side(steps, lambda step: step(world))
@@ -51,9 +51,8 @@ def deploy(world: World, rpc: str, relayers: tuple[str, ...], stake: int) -> Non
 
 
 def market_terms(world: World, start: int, **overrides) -> dict:
-    """The demonstration's terms from block `start` on, but for `overrides`; windows are not stretched."""
-    lengths = {"commit_blocks": terms.COMMIT_BLOCKS, "reveal_blocks": terms.REVEAL_BLOCKS, "settle_blocks": terms.SETTLE_BLOCKS}
-    return terms.market_terms(world.chain.deployment, start) | lengths | {"start_block": start} | overrides
+    """The demonstration's terms from block `start` on, but for `overrides`, which name every window's length."""
+    return terms.market_terms(world.chain.deployment, start) | {"start_block": start} | overrides
 
 
 def open_market(world: World, ahead: int, **overrides) -> int:
@@ -72,7 +71,8 @@ def endow(world: World, who: Institution, deposits: int) -> None:
     for token, amount in DEPOSIT.items():
         functions = chain.token(chain.deployment.tokens[token].address).functions
         pending.append(chain.submit(world.accounts["deployer"], functions.mint(who.account.address, deposits * amount)))
-        pending.append(chain.submit(who.account, functions.approve(chain.deployment.contracts["Pool"], deposits * amount)))
+        approval = functions.approve(chain.deployment.contracts["Pool"], deposits * amount)
+        pending.append(chain.submit(who.account, approval))
     for sent in pending:
         world.last_block = max(world.last_block, chain.receipt(sent).block)
 
@@ -127,8 +127,3 @@ def _admit(world: World) -> None:
         code = codes[index % len(codes)]
         who.credential = issuer.admit(who.name, who.key.owner, who.account.address, code, terms.TIER, expiry)
     issuer.publish()
-
-
-def second_chain(world: World, rpc: str) -> Chain:
-    """Another connection to the deployment, for a thread of its own."""
-    return Chain(rpc, world.chain.deployment)

@@ -95,7 +95,8 @@ def test_what_is_held_is_never_answered_and_a_dead_node_is_no_answer(node, gate)
     assert selector_of("0x01" + "00" * 40) == b""
     hold = gate.hold(selector(node.token, "mint"), delivered=False)
     raw, tx = signed(node, "mint")
-    asking = subprocess.Popen([sys.executable, "-c", SEND, gate.url, raw.to_0x_hex()], cwd=ROOT, stderr=subprocess.DEVNULL)
+    asked = [sys.executable, "-c", SEND, gate.url, raw.to_0x_hex()]
+    asking = subprocess.Popen(asked, cwd=ROOT, stderr=subprocess.DEVNULL)
     assert hold.reached.wait(60)
     gate.open()
     assert asking.wait(60) != 0 and not node.chain.inclusions([tx])

@@ -50,6 +50,18 @@ def test_attacks_are_counted_by_name(tmp_path):
     assert figures.model(written(tmp_path, "model", checks)) == {"model.states": 12, "model.errors": 1}
 
 
+def test_faults_and_load_are_those_of_their_reports(tmp_path):
+    cases = {"injected": 12, "survived": 11, "cases": []}
+    assert figures.faults(written(tmp_path, "faults", cases)) == {"faults.injected": 12, "faults.survived": 11}
+    run = {"orders": 9, "orders_per_hour": 10_100, "settled": 8, "failed_epochs": 1, "close_to_settled_p50_blocks": 4}
+    waits = {f"close_to_settled_p{percent}_s": percent for percent in (50, 95, 99)}
+    found = figures.load(written(tmp_path, "load", run | waits))
+    assert found == {
+        "load.orders_per_hour": 10_100, "load.settled": 8, "load.failed_epochs": 1,
+        "load.close_to_settled_p50_s": 50, "load.close_to_settled_p95_s": 95, "load.close_to_settled_p99_s": 99,
+    }  # fmt: skip
+
+
 def test_what_is_missing_is_named_with_its_command_and_the_rest_stays(tmp_path):
     there = Source(figures.stateful, written(tmp_path, "stateful", {"steps": 1, "violations": 0}), "unused")
     slow = Source(figures.gas, tmp_path / "none.json", "scripts.bench.gas")
@@ -73,4 +85,5 @@ def test_a_quick_command_is_run_where_its_file_is_missing(tmp_path):
 def test_every_source_says_what_it_gives_and_has_a_command_that_exists(source):
     assert source.read.__doc__
     module = source.command.split()[0]
-    assert module == "pytest" or (figures.ROOT / module.replace(".", "/")).with_suffix(".py").is_file()
+    file = figures.ROOT / module.replace(".", "/")
+    assert module == "pytest" or file.with_suffix(".py").is_file() or (file / "__main__.py").is_file()
