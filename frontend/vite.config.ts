@@ -16,6 +16,6 @@ export default defineConfig({
   worker: { format: "es" },
   // node_modules is a link into build/, beside which Vite keeps what it caches.
   cacheDir: "../build/web/.vite",
-  server: { proxy: { "/v1": { target: "http://127.0.0.1:8700", ws: true } } },
+  server: { proxy: { "/v1": { target: "http://127.0.0.1:8570", ws: true } } },
   test: { include: ["src/**/*.test.ts"] },
 });

@@ -1,25 +1,29 @@
 """A pool's chain with something on every page, followed into a database and served with the explorer."""
 
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-import uvicorn
-
 from indexer import database
 from indexer.api import Settings, create_app
+from indexer.api.serve import beside
 from indexer.follow import Follower
+from indexer.importers.finra import import_file
+from indexer.liquidity.stream import Stream
 from offchain.chain import Chain
 from offchain.notes import Side, Terms
 from tests.world import CONFIRMATIONS, World
 
 REFERENCE = 500
 DEFERRAL = 20
+ATS = """MPID,weekStartDate,shares
+UBSA,2020-05-18,36010782
+INCR,2020-05-18,32840643
+UBSA,2020-05-25,30110001
+INCR,2020-05-25,33003300
+"""
 
 
 @dataclass
@@ -80,15 +84,18 @@ def _commit(world: World, epoch: int, name: str, side: Side, quantity: int, pric
 def served(world: World, url: str, folder: Path) -> Iterator[str]:
     """The explorer's address, while a follower keeps what it shows in step with the chain."""
     engine = database.open(f"sqlite:///{folder}/index.sqlite")
-    follower = Follower(engine, Chain(url, world.deployment, poll_seconds=0.01))
+    (folder / "ats.csv").write_text(ATS)
+    import_file(engine, folder / "ats.csv")
+    follower, windows = Follower(engine, Chain(url, world.deployment, poll_seconds=0.01)), Stream(engine)
     follower.sync()
     follower.finish()
+    windows.run()
     stop, failures = threading.Event(), []
-    following = threading.Thread(target=_follow, args=(follower, stop, failures))
+    following = threading.Thread(target=_follow, args=(follower, windows, stop, failures))
     following.start()
     try:
         settings = Settings(rpc=url, key_file=folder / "token.key")
-        with _listening(create_app(engine, world.deployment, settings)) as address:
+        with beside(create_app(engine, world.deployment, settings), port=0) as address:
             yield address
     finally:
         stop.set()
@@ -98,31 +105,11 @@ def served(world: World, url: str, folder: Path) -> Iterator[str]:
     assert not failures, failures
 
 
-def _follow(follower: Follower, stop: threading.Event, failures: list[Exception]) -> None:
+def _follow(follower: Follower, windows: Stream, stop: threading.Event, failures: list[Exception]) -> None:
     while not stop.wait(0.2):
         try:
             follower.sync()
+            windows.run()
         except Exception as error:
             failures.append(error)
             return
-
-
-@contextmanager
-def _listening(app) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 60
-        while not server.started:
-            assert thread.is_alive() and time.monotonic() < deadline, "the API does not start"
-            time.sleep(0.05)
-        assert httpx.get(f"{address}/v1/status").status_code == 200
-        yield address
-    finally:
-        server.should_exit = True
-        thread.join()

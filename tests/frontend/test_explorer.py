@@ -71,6 +71,8 @@ def _pages(scene: stage.Scene, key: Path) -> list[dict]:
         _page("relayer", f"/relayers/{relayer}", "Faults", "Slashed"),
         _page("credentials", "/credentials", "Leaves in force", "adds only"),
         _page("contracts", "/contracts", "settle_8", "open_market"),
+        _page("liquidity", "/liquidity", "By hour", "INCR", "100 %", steps=[{"see": ".series canvas"}]),
+        _page("liquidity-weekly", "/liquidity?venue=UBSA", "36,010,782", steps=[{"see": ".series canvas"}]),
         _page("search", f"/search?q={tx}", "Transaction: settle", steps=[{"url": f"/tx/{tx}"}]),
         _page("missing", "/epochs/0/999999", "Not found", missing="/v1/epochs/0/999999"),
         _page("auditor", "/auditor", "Load a key", steps=[

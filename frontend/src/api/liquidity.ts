@@ -25,7 +25,7 @@ export interface LiquidityWindow {
   venue: string;
   start: number;
   end: number;
-  prints: number;
+  prints: number | null;
   volume: Word;
   notional: Word | null;
   open: Word | null;
@@ -43,7 +43,7 @@ export interface VenueShare {
   source: "prints" | "finra";
   volume: Word;
   notional: Word | null;
-  prints: number;
+  prints: number | null;
   share_bps: number;
   weeks: number;
 }

@@ -130,7 +130,7 @@ export function Liquidity() {
                   cell: (row) => <Badge tone="plain">{row.source === "finra" ? "FINRA ATS" : "our prints"}</Badge>,
                 },
                 { head: "Volume", number: true, cell: (row) => grouped(row.volume) },
-                { head: "Trades", number: true, cell: (row) => grouped(row.prints) },
+                { head: "Trades", number: true, cell: (row) => count(row.prints) },
                 { head: "Share", number: true, cell: (row) => bps(row.share_bps) },
                 {
                   head: <span className="unseen">Share, drawn</span>,
@@ -148,6 +148,11 @@ export function Liquidity() {
       </Section>
     </Page>
   );
+}
+
+/** How many, where the venue says. */
+function count(prints: number | null): string {
+  return prints === null ? "–" : grouped(prints);
 }
 
 function volumeText(volume: string, pair: Pair | null): string {
@@ -184,7 +189,7 @@ function Windows({ items, pair, label }: { items: LiquidityWindow[]; pair: Pair 
           id={(window) => window.start}
           columns={[
             { head: "From, UTC", cell: (window) => <Time at={window.start} /> },
-            { head: "Prints", number: true, cell: (window) => grouped(window.prints) },
+            { head: "Prints", number: true, cell: (window) => count(window.prints) },
             { head: "Volume", number: true, cell: (window) => volumeText(window.volume, pair) },
             ...(pair ? priceColumns(pair) : []),
             { head: "Late", number: true, wide: true, cell: (window) => grouped(window.late) },
