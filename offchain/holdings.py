@@ -15,6 +15,7 @@ from offchain.keys import EncryptionKey, ShieldedKey
 from offchain.ledger import Ledger
 from offchain.notes import Note, Order, Payment, Terms, pay
 from offchain.records import EpochRecord, OrderRecord
+from offchain.scan import candidates, head
 from offchain.streams import (
     SETTLEMENT_KIND,
     DecryptionError,
@@ -25,6 +26,9 @@ from offchain.streams import (
     slot_seed,
     treasury_stream,
 )
+
+SCANNED_FROM = 16
+"""So many new memos are scanned together; fewer are tried one by one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Holdings:
             return
         self.orders, self.fills, self.unreadable = [], {}, []
         found: dict[int, Note] = {}
+        self._scan()
         for memo in self.ledger.memos:
             if (plain := self._open(memo.words)) is not None:
                 self._keep(found, memo.position, *plain[:3])
@@ -104,6 +109,13 @@ class Holdings:
         return OwnedNote(note, position, nullifier, spent, self.ledger.advanced(position))
 
     # --- Memos ---
+
+    def _scan(self) -> None:
+        """Pass over the new memos that are not for this key."""
+        new = [memo.words for memo in self.ledger.memos if memo.words not in self._memos]
+        if len(new) >= SCANNED_FROM:
+            maybe = candidates(map(head, new), self.key.viewing)
+            self._memos |= {words: None for words, mine in zip(new, maybe, strict=True) if not mine}
 
     def _open(self, words: tuple[int, ...]) -> list[int] | None:
         if words not in self._memos:

@@ -16,6 +16,7 @@ NODE = BUILD / "node"
 BIN = BUILD / "bin"
 REQUIREMENTS = ROOT / "requirements.txt"
 PROVER = ROOT / "circuits" / "prover"
+SCANNER = ROOT / "circuits" / "scanner"
 FRONTEND = ROOT / "frontend"
 WEB = BUILD / "web"
 WEB_FILES = tuple(FRONTEND / name for name in ("package.json", "package-lock.json", ".npmrc"))
@@ -90,8 +91,15 @@ def geth(shell: Shell) -> None:
 
 
 def prover(shell: Shell) -> None:
-    output = BIN / "shadowpool-prover"
-    shell("go", "build", "-trimpath", "-o", output, ".", cwd=PROVER, CGO_ENABLED="0")
+    _go_build(shell, PROVER, "shadowpool-prover")
+
+
+def scanner(shell: Shell) -> None:
+    _go_build(shell, SCANNER, "shadowpool-scanner")
+
+
+def _go_build(shell: Shell, sources: Path, name: str) -> None:
+    shell("go", "build", "-trimpath", "-o", BIN / name, ".", cwd=sources, CGO_ENABLED="0")
 
 
 def circuits(shell: Shell) -> None:
@@ -125,6 +133,7 @@ STEPS = [
         inputs=(*WEB_FILES, *WEB_SOURCES),
     ),
     Step("prover", prover, (BIN / "shadowpool-prover",), inputs=(PROVER,), after=("node",)),
+    Step("scanner", scanner, (BIN / "shadowpool-scanner",), inputs=(SCANNER,), after=("prover",)),
     Step(
         "contracts",
         contracts,
