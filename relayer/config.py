@@ -6,12 +6,17 @@ No secret is in it: the password is asked for, or in SHADOWPOOL_PASSWORD.
     deployment = "deployment.json"
     account = "relayer.json"                    # keystore
     database = "postgresql+psycopg:///relayer"  # or sqlite:///FILE
+    carrier_listen = "127.0.0.1:8470"
+
+    [carrier_fees]                              # the least fee of a transact, in whole tokens
+    USD = "0.50"
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +36,8 @@ class RelayerConfig:
     """Paths are relative to the file's folder. Blocks are numbers, fees whole tokens by symbol.
 
     `key_rotation_blocks` None: half of what the registry allows. `proof_patience` is how many
-    seconds a proof may wait for workers elsewhere before it is made here.
+    seconds a proof may wait for workers elsewhere before it is made here. What the carrier has under
+    way takes nonces that a settlement then waits for: `carrier_in_flight` bounds that to about a block.
     """
 
     rpc: str = "http://127.0.0.1:8545"
@@ -49,6 +55,11 @@ class RelayerConfig:
     key_rotation_blocks: int | None = None
     fee_cap_gwei: int = 500
     carrier_listen: str | None = None
+    carrier_fees: dict[str, str] = field(default_factory=dict)
+    carrier_free_gas: int = 2_000_000_000
+    carrier_client_rate: int = 1
+    carrier_rate: int = 20
+    carrier_in_flight: int = 64
     metrics_listen: str | None = None
     log_format: str = "json"
     tracing_endpoint: str | None = None
@@ -128,6 +139,22 @@ def _listen(value: Any) -> str:
     return value
 
 
+def _fees(value: Any) -> dict[str, str]:
+    """A table, or of the environment `USD=0.50,BTC=0.0001`; decimals are the token's, so checked against it."""
+    if isinstance(value, str):
+        pairs = [part.partition("=")[::2] for part in value.split(",") if part]
+    else:
+        pairs = list(value.items()) if isinstance(value, dict) else [(None, None)]
+    good = all(isinstance(symbol, str) and symbol and _is_amount(least) for symbol, least in pairs)
+    if not good or len(pairs) != len(dict(pairs)):
+        raise ValueError('least fees in whole tokens by symbol, such as {USD = "0.50"}')
+    return dict(pairs)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", value) is not None
+
+
 def _form(value: Any) -> str:
     if value not in FORMATS:
         raise ValueError(f"one of {', '.join(FORMATS)}")
@@ -151,6 +178,11 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "key_rotation_blocks": _whole(1, 10_000_000),
     "fee_cap_gwei": _whole(1, 1_000_000),
     "carrier_listen": _listen,
+    "carrier_fees": _fees,
+    "carrier_free_gas": _whole(1, (1 << 53) - 1),
+    "carrier_client_rate": _whole(1, 100_000),
+    "carrier_rate": _whole(1, 100_000),
+    "carrier_in_flight": _whole(1, 1_024),
     "metrics_listen": _listen,
     "log_format": _form,
     "tracing_endpoint": _url("http://", "https://"),

@@ -6,11 +6,15 @@ import httpx
 import pytest
 
 from offchain.chain import Chain
+from offchain.deployment import DeploymentError
 from offchain.field import R
 from offchain.notes import Side, Terms
 from relayer.carrier import Policy
 from relayer.carrier_calls import KINDS, Q, SECP256K1_N
 from relayer.carrier_limits import ClientLimiter, TokenBucket
+from relayer.config import RelayerConfig
+from scripts.cli.common import CommandError
+from scripts.cli.relayer.run import policy
 from tests.carrying import FEE, GENEROUS, SECONDS, carrier_account, carrying, name, payment, problem, put, sent, zeros
 from tests.world import account, anvil, build_world
 
@@ -43,6 +47,19 @@ def test_a_transact_pays_this_carrier_what_it_asks(world, carrier):
     problem(carrier.post(zeros(world, "transact", **words)), 402, "fee-too-low")
     problem(carrier.post(zeros(world, "transact", deposit=1)), 422, "deposit")
     assert sent(world) == before
+
+
+def test_the_relayer_s_own_carrier_asks_what_its_configuration_says(world):
+    """In whole tokens there, in base units here; only of one that may be paid, in tokens that there are."""
+    me, usd = carrier_account().address, world.asset("USD")
+    config = RelayerConfig(carrier_fees={"USD": "0.50"}, carrier_rate=7, carrier_in_flight=9)
+    found = policy(config, world.chain, me)
+    assert (found.fees, found.rate, found.in_flight) == ({usd: 500_000}, 7, 9)
+    with pytest.raises(CommandError, match="have the issuer admit it"):
+        policy(config, world.chain, account(17).address)
+    with pytest.raises(DeploymentError, match="no token 'EUR'"):
+        policy(replace(config, carrier_fees={"EUR": "1"}), world.chain, me)
+    assert policy(RelayerConfig(), world.chain, account(17).address).fees == {}
 
 
 def test_what_would_fail_is_refused_with_the_contract_s_reason_and_costs_nothing(world, carrier):
@@ -86,7 +103,8 @@ def test_calldata_has_one_spelling(world, carrier, kind):
     [
         ("commit", 0, Q), ("commit", 8, R), ("commit", 9, 1 << 64), ("commit", 15, R), ("commit", 22, 1 << 64),
         ("commit", 23, R), ("reveal", 0, 1 << 64), ("reveal", 3, R), ("reveal", 8, R), ("reveal", 10, 0),
-        ("reveal", 10, 29), ("reveal", 11, 0), ("reveal", 11, SECP256K1_N), ("reveal", 12, SECP256K1_N // 2 + 1), ("reclaim", 14, 1 << 16),
+        ("reveal", 10, 29), ("reveal", 11, 0), ("reveal", 11, SECP256K1_N), ("reveal", 12, SECP256K1_N // 2 + 1),
+        ("reclaim", 14, 1 << 16),
         ("transact", 18, 1 << 128), ("transact", 20, 1 << 128),
     ],
 )  # fmt: skip

@@ -1,6 +1,8 @@
 """`shadowpool relayer run`: its configuration, and a loop that goes on whatever a round meets."""
 
+import socket
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from relayer.config import CHECKS, ConfigError, RelayerConfig
 from relayer.service import Service, Settings
 from relayer.store import Busy, StoreError
 from scripts.cli import app
+from scripts.cli.relayer.run import listen
 
 SECRET = "hunter2"
 
@@ -37,6 +40,21 @@ def test_every_setting_is_checked():
             assert CHECKS[name](value) == value
 
 
+def test_the_carrier_s_fees_are_a_table_or_a_variable(tmp_path):
+    file = written(tmp_path, 'carrier_listen = "127.0.0.1:0"\n[carrier_fees]\nUSD = "0.50"\n')
+    assert RelayerConfig.load(file, {}).carrier_fees == {"USD": "0.50"}
+    asked = {"SHADOWPOOL_CARRIER_FEES": "USD=1,BTC=0.0001"}
+    assert RelayerConfig.load(file, asked).carrier_fees == {"USD": "1", "BTC": "0.0001"}
+
+
+def test_a_taken_port_of_the_carrier_is_said_and_nothing_runs():
+    """And not by a thread that nobody hears while the relayer goes on without."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, ExitStack() as stack:
+        config = RelayerConfig(carrier_listen=f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(OSError, match="in use"):
+            listen(config, stack, sender=None)
+
+
 @pytest.mark.parametrize(
     "line,words",
     [
@@ -50,6 +68,9 @@ def test_every_setting_is_checked():
         (f'redis = "redis://:{SECRET}@127.0.0.1/0"', "redis must be without a password"),
         ('metrics_listen = "0.0.0.0:9464"', "metrics_listen must be a loopback address and port"),
         ('carrier_listen = "here"', "carrier_listen must be a loopback"),
+        ("carrier_fees = {USD = 0.5}", "carrier_fees must be least fees in whole tokens by symbol"),
+        ('carrier_fees = "USD=1,USD=2"', "carrier_fees must be least fees in whole tokens"),
+        ("carrier_in_flight = 0", "carrier_in_flight must be a whole number from 1 to 1024"),
         ('log_format = "xml"', "log_format must be one of json, text"),
         ('keys = ""', "keys must be a path"),
         ("=", "is no TOML"),

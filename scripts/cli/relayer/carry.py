@@ -9,7 +9,8 @@ from offchain.field import check_range
 from relayer.carrier import Policy, carrier_app, serve, server
 from relayer.sender import Sender
 from relayer.store import Store
-from scripts.cli.common import AccountFile, AsJson, CommandError, account, amount, session, show
+from scripts.cli.common import AccountFile, AsJson, CommandError, account, session, show
+from scripts.cli.relayer.common import carrier_fees
 
 DATABASE = "sqlite:///carrier.sqlite3"
 LISTEN = "127.0.0.1:8470"
@@ -33,10 +34,8 @@ def carry(
     """Carry others' orders free, and their transacts for the fee in their proof; until interrupted."""
     here, who = session(), account(account_file)
     host, port = _listen(listen)
-    policy = Policy(_fees(fee), free_gas=free_gas, client_rate=client_rate, rate=rate)
-    admitted = here.chain.call(here.chain.contract("Credentials").functions.may_withdraw(who.address))
-    if policy.fees and not admitted:
-        raise CommandError(f"{who.address} may be paid no fee yet: have the issuer admit it as a carrier, or ask none")
+    fees = carrier_fees(here.chain, who.address, _fees(fee))
+    policy = Policy(fees, free_gas=free_gas, client_rate=client_rate, rate=rate)
     store = Store.open(database, here.deployment)
     try:
         sender = Sender(here.chain, store, who)
@@ -53,15 +52,14 @@ def carry(
         store.close()
 
 
-def _fees(texts: list[str]) -> dict[int, int]:
-    """Base units by asset of `SYMBOL=UNITS`."""
-    found, deployment = {}, session().deployment
+def _fees(texts: list[str]) -> dict[str, str]:
+    """Whole tokens by symbol, of `SYMBOL=UNITS`."""
+    found: dict[str, str] = {}
     for text in texts:
         symbol, _, units = text.partition("=")
-        asset = deployment.asset(symbol)
-        if asset in found:
+        if symbol in found:
             raise CommandError(f"two fees in {symbol}: give one")
-        found[asset] = amount(units, deployment.tokens[symbol].decimals)
+        found[symbol] = units
     return found
 
 

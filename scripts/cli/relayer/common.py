@@ -10,13 +10,13 @@ import typer
 from eth_account import Account
 from web3 import Web3
 
-from offchain.chain import Receipt
+from offchain.chain import Chain, Receipt
 from offchain.keys import from_wallet
 from offchain.keystore import KeystoreError
 from relayer.config import RelayerConfig
 from relayer.leader import Leader, SettleReport
 from relayer.standing import Standing
-from scripts.cli.common import KEY_VARIABLE, CommandError, account, receipt_row, session, show
+from scripts.cli.common import KEY_VARIABLE, CommandError, account, amount, receipt_row, session, show
 
 Keys = Annotated[Path, typer.Option("--keys", envvar="SHADOWPOOL_REVEAL_KEYS", help="Folder of the reveal keys.")]
 Epoch = Annotated[int, typer.Argument(help="The epoch's number.")]
@@ -38,6 +38,16 @@ def configured(file: Path | None, **options: Any) -> RelayerConfig:
     """The service's settings; without a file, chain and deployment are those of the command line."""
     here, settings = session(), RelayerConfig.load(file, **options)
     return settings if file is not None else replace(settings, rpc=here.rpc, deployment=here.deployment_file)
+
+
+def carrier_fees(chain: Chain, carrier: str, fees: dict[str, str]) -> dict[int, int]:
+    """Base units by asset of whole tokens by symbol; CommandError where `carrier` may be paid none."""
+    if fees and not chain.call(chain.contract("Credentials").functions.may_withdraw(carrier)):
+        raise CommandError(f"{carrier} may be paid no fee yet: have the issuer admit it as a carrier, or ask none")
+    deployment = chain.deployment
+    return {
+        deployment.asset(symbol): amount(least, deployment.tokens[symbol].decimals) for symbol, least in fees.items()
+    }
 
 
 def known_address(account_file: Path | None, relayer: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ from relayer.service import Service, Settings
 from relayer.store import Journal, Store
 from relayer.telemetry import log, logs, metrics, tracing
 from scripts.cli.common import AsJson, CommandError, account, session, show
-from scripts.cli.relayer.common import RelayerAddress, needed_address
+from scripts.cli.relayer.common import RelayerAddress, carrier_fees, needed_address
 
 GWEI = 10**9
 
@@ -91,7 +92,7 @@ def service(config: RelayerConfig) -> Iterator[Service]:
         notes = from_wallet(who, deployment.chain_id, deployment.contracts["Pool"])
         leader = Leader(chain, ledger, who, notes, config.keys, prover=prover)
         leader.duties.rotate_blocks = config.key_rotation_blocks
-        _listen(config, stack, chain, sender)
+        listen(config, stack, sender)
         yield Service(leader, sender, store, Settings(config.workers, config.key_retention_blocks))
 
 
@@ -102,7 +103,15 @@ def _prover(config: RelayerConfig):
     )
 
 
-def _listen(config: RelayerConfig, stack: ExitStack, chain: Chain, sender: Sender) -> None:
+def policy(config: RelayerConfig, chain: Chain, carrier: str) -> Policy:
+    """What the relayer's own carrier asks and allows."""
+    return Policy(
+        carrier_fees(chain, carrier, config.carrier_fees), free_gas=config.carrier_free_gas,
+        client_rate=config.carrier_client_rate, rate=config.carrier_rate, in_flight=config.carrier_in_flight,
+    )  # fmt: skip
+
+
+def listen(config: RelayerConfig, stack: ExitStack, sender: Sender) -> None:
     """Metrics and the carrier, where they are asked for, each on a thread of its own."""
     if config.metrics_listen is not None:
         serving, _ = metrics.serve(config.metrics_listen)
@@ -110,8 +119,11 @@ def _listen(config: RelayerConfig, stack: ExitStack, chain: Chain, sender: Sende
         stack.callback(serving.shutdown)
     if config.carrier_listen is not None:
         host, port = metrics.address(config.carrier_listen)
-        carrier = server(carrier_app(chain, sender, Policy()), host, port)
-        thread = threading.Thread(target=carrier.run, name="carrier", daemon=True)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        place = stack.enter_context(socket.create_server((host, port), family=family))    # not where nobody hears of it
+        chain = sender.chain
+        carrier = server(carrier_app(chain, sender, policy(config, chain, sender.account.address)), host, port)
+        thread = threading.Thread(target=carrier.run, args=([place],), name="carrier", daemon=True)
         thread.start()
         stack.callback(thread.join)
         stack.callback(lambda: setattr(carrier, "should_exit", True))
