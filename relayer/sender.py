@@ -209,18 +209,22 @@ class Sender:
         self._give(self._sign(send, sealed, self._offer(), head))
 
     def _bump(self, send: Send, head: int) -> None:
-        """Offer more; where the transaction is next and would fail, empty it instead."""
+        """Offer more; where the transaction is next and would fail, empty it instead.
+
+        One that no node took (for want of coin, say) has nothing to outbid, and must not grow dear meanwhile.
+        """
         sealed, empty = self._unseal(send), send.hashes.split()[-1].startswith("-")
-        offer = self._offer()
-        for name, before in (("maxFeePerGas", int(send.max_fee)), ("maxPriorityFeePerGas", int(send.tip))):
-            offer[name] = max(offer[name], before * (100 + BUMP_PERCENT) // 100 + 1)
+        before, offer = {"maxFeePerGas": int(send.max_fee), "maxPriorityFeePerGas": int(send.tip)}, self._offer()
+        taken, emptied = send.state == SendState.SENT, empty
+        for name, fee in before.items():
+            offer[name] = max(offer[name], fee * (100 + BUMP_PERCENT) // 100 + 1 if taken else fee)
         if not empty and send.nonce == self.chain.nonce(self.account.address, head):
             tx = {"to": sealed.to, "data": sealed.data, "value": sealed.value, "gas": sealed.gas}
             send.reason = self.chain.refusal(self.account.address, tx, head)
             empty = send.reason is not None
         if empty:
             sealed = self._nothing()
-        if offer["maxFeePerGas"] <= self.fee_cap:
+        if offer["maxFeePerGas"] <= self.fee_cap and (empty != emptied or offer != before):
             self._sign(send, sealed, offer, head, empty)
             metrics.fee_bumps.inc()
         send.sent_block = head

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, Text, UniqueConstraint, delete, event
+from sqlalchemy import BigInteger, Column, Engine, Index, LargeBinary, Text, UniqueConstraint, delete, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlmodel import Field, Session, SQLModel, create_engine, func, select
@@ -30,6 +30,7 @@ TIPS_KEPT = 1024
 """Blocks behind the last taken in whose hashes are kept, to find where a branch parted."""
 
 TIMINGS_KEPT = 32
+WATCHED = text("sealed IS NOT NULL")
 
 
 class StoreError(Exception):
@@ -99,7 +100,12 @@ class Send(SQLModel, table=True):
     an empty transaction that takes its nonce. `block` to `ok` say what the present branch holds.
     """
 
-    __table_args__ = (UniqueConstraint("sender", "key"), UniqueConstraint("sender", "nonce"))
+    __table_args__ = (
+        UniqueConstraint("sender", "key"),
+        UniqueConstraint("sender", "nonce"),
+        # What ended long ago is kept by name, and looked at no more, however much a carrier carries.
+        Index("send_watched", "sender", "block", sqlite_where=WATCHED, postgresql_where=WATCHED),
+    )
     id: int | None = Field(default=None, primary_key=True)
     sender: str = Field(index=True)
     key: str

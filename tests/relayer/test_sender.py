@@ -293,6 +293,22 @@ def test_what_falls_out_of_the_chain_is_sent_again(new, depth):
     assert (new.approved(), new.count()) == (6, 2)
 
 
+def test_what_no_node_takes_grows_no_dearer_and_no_longer(new):
+    """Without coin: it waits as it was signed, and is made once there is some."""
+    rpc(new.chain, "anvil_setBalance", new.account.address, "0x0")
+    first = new.sender.post("poor", new.approve(7), gas=100_000)
+    assert first.state == SendState.SIGNED
+    for _ in range(4 * BUMP_AFTER):
+        mine(new.chain)
+        new.sender.pump()
+    waits = new.sender.find("poor")
+    assert (waits.state, waits.hashes, waits.max_fee) == (SendState.SIGNED, first.hashes, first.max_fee)
+    rpc(new.chain, "anvil_setBalance", new.account.address, hex(10**18))
+    new.sender.pump()
+    mine(new.chain, DEPTH + 1)
+    assert [send.state for send in new.sender.pump()] == [SendState.DONE] and new.approved() == 7
+
+
 def test_a_nonce_that_another_program_took(new):
     """Its transaction can never be mined: it gets another nonce, and is made once."""
     new.sender.post("mine", new.approve(2))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import select
+from sqlmodel import select, text
 
 from offchain.chain import Event
 from offchain.deployment import Deployment
@@ -36,6 +36,19 @@ def store(url):
 
 def event(name, block, contract="Pool", index=0, **args):
     return Event(contract, name, args, block, block.to_bytes(32, "big"), index, "0x" + f"{block:064x}")
+
+
+def test_what_is_watched_is_found_without_reading_what_is_not(store):
+    """A carrier's outbox keeps a row for everything that it ever sent."""
+    query = "SELECT id FROM send WHERE sender = 'x' AND sealed IS NOT NULL AND block < 7"
+    with store.session() as session:
+        if store.engine.dialect.name == "sqlite":
+            (plan,) = session.exec(text(f"EXPLAIN QUERY PLAN {query}")).all()
+            assert "send_watched" in plan[3]
+        else:
+            session.exec(text("SET LOCAL enable_seqscan = off"))
+            plan = " ".join(row[0] for row in session.exec(text(f"EXPLAIN {query}")))
+            assert "send_watched" in plan
 
 
 def test_another_schema_or_deployment_is_refused(store, url):
@@ -85,7 +98,8 @@ def test_no_wallet_of_a_trader_is_kept(store):
     journal = Journal(store)
     memos = {"memo0": [1] * 8, "memo1": [2] * 8}
     transacted = event(
-        "Transacted", 5, position=2, asset=WALLET, deposit=1, withdrawal=0, fee=0, account=WALLET, carrier=WALLET, **memos
+        "Transacted", 5, position=2, asset=WALLET, deposit=1, withdrawal=0, fee=0,
+        account=WALLET, carrier=WALLET, **memos,
     )
     journal.extend([transacted, event("WalletSet", 5, "Credentials", 1, wallet=WALLET, admitted=True)], 5, bytes(32))
     [kept], _ = journal.load()
