@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from indexer.api import markets, problems, registries, static, status, stream, transactions
+from indexer.api import graph, liquidity, markets, problems, registries, roles, static, status, stream, streams, transactions
+from indexer.api.journal import RecentLog
 from indexer.api.limits import Buckets, Limited
 from indexer.api.settings import Settings
+from indexer.api.tokens import Signer, load_key
 from indexer.api.view import Source
 from offchain.deployment import Deployment
 
@@ -34,9 +36,11 @@ def create_app(engine: Engine, deployment: Deployment, settings: Settings = Sett
 
     app = FastAPI(title="Shadowpool indexer", version=VERSION, description=ABOUT, lifespan=lifespan, redoc_url=None)
     app.state.source, app.state.hub = source, hub
+    app.state.signer, app.state.log = Signer(load_key(settings.key_file), settings.token_seconds), settings.log or RecentLog()
     problems.install(app)
-    for module in (status, markets, transactions, registries, stream):
+    for module in (status, markets, transactions, registries, liquidity, streams, roles, stream):
         app.include_router(module.router)
+    app.include_router(graph.router())
     app.include_router(static.router)
     app.add_middleware(Limited, buckets=Buckets(settings.reads_per_s, settings.burst))
     return app

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.api.journal import Log
 from offchain.paths import BUILD
 
 
@@ -10,8 +11,8 @@ from offchain.paths import BUILD
 class Settings:
     """`rpc`: the node, for what the tables do not hold (code, constants of contracts); None for none.
 
-    `reads_per_s` and `burst` limit one client; `key_file` signs tokens; `offices` names who is auditor or
-    compliance beside those whom the chain names, by address; `frontend` is the explorer as built.
+    `reads_per_s` and `burst` limit one client; `key_file` signs tokens; `compliance` holds that office's
+    addresses (the chain names the auditor); `log` lasts, where one is given; `frontend` is the explorer as built.
     """
 
     rpc: str | None = None
@@ -21,8 +22,7 @@ class Settings:
     key_file: Path = BUILD / "indexer" / "token.key"
     token_seconds: int = 900
     compliance: frozenset[str] = frozenset()
-    decision_log: Path | None = None
-    access_log: Path | None = None
+    log: Log | None = None
     frontend: Path = BUILD / "frontend"
     poll_seconds: float = 0.25
     ping_seconds: float = 15.0
