@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from offchain.admission import Refused
-from offchain.carrier import CarrierClient, CarrierError
+from offchain.carrier import CarrierClient
 from offchain.chain import ChainError
 from offchain.coins import InsufficientFunds
 from offchain.holdings import PlacedOrder
@@ -23,10 +23,10 @@ EXPECTED = (ChainError, Refused, InsufficientFunds)
 
 
 class Flow:
-    """Orders of one market, `orders` an epoch, from `start` until `stop`."""
+    """Orders of one market, `orders` an epoch, from `start` until `stop`; of the first `epochs` alone if that is given."""
 
-    def __init__(self, world: World, carrier_url: Callable[[], str], orders: int = 2):
-        self.world, self.orders = world, orders
+    def __init__(self, world: World, carrier_url: str, epochs: int | None = None, orders: int = 2):
+        self.world, self.epochs, self.orders = world, epochs, orders
         self._url = carrier_url
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -53,6 +53,8 @@ class Flow:
             if head is None or head + 1 < market.start_block:
                 continue
             epoch = market.epoch_at(head + 1)
+            if self.epochs is not None and epoch >= self.epochs:
+                return
             if epoch > done:
                 done = epoch
                 self._begin(self._trade, epoch)
@@ -96,10 +98,10 @@ class Flow:
         return order
 
     def _carrier(self) -> CarrierClient:
-        return CarrierClient(self._url(), self.world.chain.deployment, patience=60)
+        return CarrierClient(self._url, self.world.chain.deployment, patience=60)
 
     def _head(self) -> int | None:
         try:
             return self.world.chain.head()
-        except (ChainError, CarrierError):
+        except ChainError:
             return None

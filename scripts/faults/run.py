@@ -49,14 +49,16 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def run(names: Sequence[str], folder: Path = FOLDER, out: Path = OUTPUT, validators: int = 5) -> list[Outcome]:
-    """Inject the named faults; write and show the outcome, also of a run that was cut short."""
+def run(
+    names: Sequence[str], folder: Path = FOLDER, out: Path = OUTPUT, validators: int = 5, **options: int
+) -> list[Outcome]:
+    """Inject the named faults; write and show the outcome, also of a run that was cut short. `options` are the site's."""
     world_folder, say = folder / "site", Narrator()
     disk.unmount(world_folder / sites.SMALL)
     daemons.clear(world_folder)
     world = venue.new(world_folder, validators, sites.RELAYERS, say)
     outcomes: list[Outcome] = []
-    with sites.opened(world_folder, world, validators) as site:
+    with sites.opened(world_folder, world, validators, **options) as site:
         auditor = Auditor(site)
         for number, name in enumerate(names, start=1):
             say.line(f"[bold]{name}[/] ({number} of {len(names)})")

@@ -35,6 +35,8 @@ RELAYERS = ("east", "north", "south")
 STAKE = 5_000 * 10**18
 PATIENCE_SECONDS = 400.0
 POLL_SECONDS = 0.05
+AHEAD_BLOCKS = 12
+"""From the announcement of the market to its first block."""
 
 
 def market_terms() -> dict:
@@ -156,14 +158,16 @@ class Site:
 
 
 @contextmanager
-def opened(folder: Path, world: World, validators: int) -> Iterator[Site]:
-    """A whole site in `folder` with orders under way; stopped at the end, by pid."""
+def opened(folder: Path, world: World, validators: int, epochs: int | None = None, **terms: int) -> Iterator[Site]:
+    """A whole site in `folder` with orders under way; stopped at the end, by pid.
+
+    `terms` override those of the market; orders come in the first `epochs` alone if that is given.
+    """
     with ExitStack() as stack:
         servers = stack.enter_context(redis(folder / "redis")), stack.enter_context(postgres(folder / "postgres"))
         rpc = stack.enter_context(started_network(folder / "network", world, validators))
         network = Network(folder / "network")
         venue.deploy(world, rpc, RELAYERS, STAKE)
-        venue.fund(world, 1)
         small_disk = stack.enter_context(disk.small_disk(folder / SMALL))
         port = next(port for port in range(20_000, 32_000) if port_is_free(port))
         site = Site(world, network, *servers, daemons.carrier(world, port), small_disk=small_disk)
@@ -171,9 +175,10 @@ def opened(folder: Path, world: World, validators: int) -> Iterator[Site]:
         site.carrier_url = f"http://127.0.0.1:{port}"
         _relayers(site, rpc, folder)
         site.start()
+        venue.fund(world, 1)
         daemons.answering(site.carrier, site.carrier_url, world.chain.deployment)
-        venue.open_market(world, 14, **market_terms())
-        site.flow = Flow(world, lambda: site.carrier_url)
+        venue.open_market(world, AHEAD_BLOCKS, **market_terms() | terms)
+        site.flow = Flow(world, site.carrier_url, epochs)
         site.flow.start()
         yield site
 

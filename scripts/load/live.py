@@ -58,7 +58,7 @@ class Live:
                 if (now := self.world.chain.head()) != head:
                     head = now
                     self.world.ledger.sync()
-                while sent < len(due) and due[sent][0] <= head + 1:
+                while sent < len(due) and due[sent][0] <= head:
                     block, epoch, one = due[sent]
                     commits.submit(self._commit, one, market.windows(epoch).freeze)
                     sent += 1

@@ -47,11 +47,15 @@ def sharing(items: Iterable[T], action: Callable[[T], R], say: Callable[[str], N
     began = said = time.monotonic()
     found = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in pool.map(action, items):
-            found.append(done)
-            if (now := time.monotonic()) - said > SAY_EVERY:
-                said, left = now, (now - began) / len(found) * (len(items) - len(found))
-                say(f"{what}: {len(found)} of {len(items)}, about {left / 60:.1f} min left")
+        try:
+            for done in pool.map(action, items):
+                found.append(done)
+                if (now := time.monotonic()) - said > SAY_EVERY:
+                    said, left = now, (now - began) / len(found) * (len(items) - len(found))
+                    say(f"{what}: {len(found)} of {len(items)}, about {left / 60:.1f} min left")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)     # or an interrupt would wait for all of them
+            raise
     say(f"{what}: {len(items)} in {(time.monotonic() - began) / 60:.1f} min")
     return found
 
@@ -59,7 +63,7 @@ def sharing(items: Iterable[T], action: Callable[[T], R], say: Callable[[str], N
 def fund(world: World, plan: Plan) -> None:
     """A note for every order, in the tree at the end: half of each token, two of each deposit's proof."""
     traders, tokens = world.members(), tuple(venue.DEPOSIT)
-    each = -(-plan.orders // (4 * len(traders))) + 1
+    each = -(-_most_of_one(plan, len(traders)) // 4) + 1    # half of each token, two notes a deposit
     for who in traders:
         venue.endow(world, who, each)
     jobs = [(who, token) for _ in range(each) for who in traders for token in tokens]
@@ -73,7 +77,13 @@ def fund(world: World, plan: Plan) -> None:
 
     pending = sharing(jobs, deposit, world.say.line, "deposits proven")
     world.last_block = max(world.chain.receipt(one).block for one in pending)
-    world.advance_tree()
+    while world.ledger.chunk_leaves(world.ledger.next_chunk):
+        world.advance_tree()
+
+
+def _most_of_one(plan: Plan, traders: int) -> int:
+    """Orders of the trader with the most."""
+    return -(-plan.per_epoch // traders) * plan.epochs
 
 
 def commits(world: World, plan: Plan, terms: dict, dated: int, most: int | None = None) -> list[list[Prepared]]:
@@ -84,7 +94,7 @@ def commits(world: World, plan: Plan, terms: dict, dated: int, most: int | None 
     for epoch in range(plan.epochs):
         for number in range(plan.per_epoch):
             who = world.members()[number % len(world.members())]
-            order_terms = _terms(drawn, number)
+            order_terms = _terms(drawn, epoch + number // len(world.members()))
             asset, _ = rules.lock(order_terms)
             jobs.append((who, epoch, number // len(world.members()), order_terms, notes[who.name][asset].pop()))
 
@@ -97,10 +107,9 @@ def commits(world: World, plan: Plan, terms: dict, dated: int, most: int | None 
     return [found[first : first + plan.per_epoch] for first in range(0, len(found), plan.per_epoch)]
 
 
-def _terms(drawn: random.Random, number: int) -> Terms:
-    """Buyers and sellers in turn, about the reference, so that most of a batch trades."""
-    away = drawn.randrange(-300, 700)
-    buys = (number // 6) % 2 == 0
+def _terms(drawn: random.Random, place: int) -> Terms:
+    """Each trader buys and sells in turn, about the reference, so that most of a batch trades."""
+    away, buys = drawn.randrange(-300, 700), place % 2 == 0
     return Terms(Side.BUY if buys else Side.SELL, drawn.randrange(1, 200), venue.PRICE + (away if buys else -away))
 
 
