@@ -25,7 +25,7 @@ def open_prover(
     if redis is None:
         return LocalProver(processes)
     if workers is None:
-        raise ProvingError("proving through Redis needs the file of the workers' public keys: see `shadowpool worker keys`")
+        raise ProvingError("proving through Redis needs the file of workers' public keys: see `shadowpool worker keys`")
     # Here, since every proving process would else load Celery.
     from relayer.proving.broker import Broker
     from relayer.proving.queue import QueueProver

@@ -55,7 +55,8 @@ class Broker:
         password = os.environ.get(PASSWORD_VARIABLE, "") if password is None else password
         parts = urlsplit(url)
         if parts.scheme != "redis" or not parts.hostname:
-            raise ProvingError(f"Redis is at redis://host:port/db, not {parts.scheme}://…; to another machine, by a tunnel")
+            way = "redis://host:port/db; to another machine, by a tunnel"
+            raise ProvingError(f"Redis is at {way}, not at {parts.scheme}://…")
         if parts.password or parts.username:
             raise ProvingError(f"take the password out of the address of Redis and set {PASSWORD_VARIABLE}")
         netloc = f":{quote(password, safe='')}@{parts.netloc}" if password else parts.netloc
@@ -168,6 +169,7 @@ def _celery(url: str) -> Celery:
         worker_concurrency=1,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
+        worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={

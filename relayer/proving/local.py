@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Empty, LifoQueue
-from threading import BoundedSemaphore, Lock
+from dataclasses import dataclass
+from itertools import count
+from math import inf
+from threading import Condition, Lock, Timer
 from typing import Self
 
 from offchain.circuits import Proven
@@ -19,6 +21,8 @@ from relayer.proving.job import Closed, Job, Late, ProvingError, checked
 
 ATTEMPTS = 2
 MAX_PROCESSES = 64
+HANGS_SECONDS = 1_800
+"""No proof takes that long: its process is ended, and counts as dead."""
 
 
 class _Died(Exception):
@@ -35,12 +39,17 @@ class _Process:
 
     def ask(self, line: bytes) -> bytes:
         process = self._running()
+        hangs = Timer(HANGS_SECONDS, process.kill)
+        hangs.daemon = True
+        hangs.start()
         try:
             process.stdin.write(line + b"\n")
             process.stdin.flush()
             reply = process.stdout.readline()
         except (BrokenPipeError, ValueError):   # ended; or closed, and its pipes with it
             reply = b""
+        finally:
+            hangs.cancel()
         if not reply.endswith(b"\n"):
             self._end()
             raise _Died
@@ -71,17 +80,29 @@ class _Process:
                 self._process = None
 
 
+@dataclass(frozen=True, order=True)
+class _Turn:
+    """A proof that waits: by its deadline, and of equals by when it came."""
+
+    deadline: float
+    number: int
+    large: bool
+
+
 class LocalProver:
-    """At most `processes` proofs at once, and of them `large` of the largest circuits, for memory's sake."""
+    """At most `processes` proofs at once, and of them `large` of the largest circuits, for memory's sake.
+
+    The earliest deadline goes first, whoever came first.
+    """
 
     def __init__(self, processes: int = 1, large: int = 1):
         if not 1 <= processes <= MAX_PROCESSES or large < 1:
             raise ProvingError(f"proofs need 1 to {MAX_PROCESSES} processes, not {processes}, and 1 for large ones")
-        self._idle: LifoQueue[_Process] = LifoQueue()
-        self._all = [_Process() for _ in range(processes)]
-        for process in self._all:
-            self._idle.put(process)
-        self._large = BoundedSemaphore(large)
+        self._all = tuple(_Process() for _ in range(processes))
+        self._idle, self._large = list(self._all), large
+        self._waiting: list[_Turn] = []
+        self._changed = Condition()
+        self._count = count()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +115,7 @@ class LocalProver:
     ) -> Proven:
         """See Prover. A proof that has begun is finished; ProvingError if its process dies twice."""
         job = Job(circuit, d, inputs, chain_id, pool, deadline)
-        with self._turn(job), self._process(job) as process:
+        with self._process(job) as process:
             for _ in range(ATTEMPTS):
                 try:
                     return checked(process.ask(job.encode()), job)
@@ -108,24 +129,27 @@ class LocalProver:
             process.close()
 
     @contextmanager
-    def _turn(self, job: Job) -> Iterator[None]:
-        if job.size != "large":
-            yield
-            return
-        if not self._large.acquire(timeout=job.seconds_left):
-            raise Late(f"the deadline of a proof of {job.circuit} passed while it waited for another large one")
-        try:
-            yield
-        finally:
-            self._large.release()
-
-    @contextmanager
     def _process(self, job: Job) -> Iterator[_Process]:
-        try:
-            process = self._idle.get(timeout=job.seconds_left)
-        except Empty:
-            raise Late(f"the deadline of a proof of {job.circuit} passed while every process was at work") from None
+        left, large = job.seconds_left, job.size == "large"
+        with self._changed:
+            turn = _Turn(inf if job.deadline is None else job.deadline, next(self._count), large)
+            self._waiting.append(turn)
+            came = self._changed.wait_for(lambda: self._next() == turn, left)
+            self._waiting.remove(turn)
+            self._changed.notify_all()      # the next one may go too
+            if not came:
+                raise Late(f"the deadline of a proof of {job.circuit} passed while it waited for a process")
+            process = self._idle.pop()
+            self._large -= large
         try:
             yield process
         finally:
-            self._idle.put(process)
+            with self._changed:
+                self._idle.append(process)
+                self._large += large
+                self._changed.notify_all()
+
+    def _next(self) -> _Turn | None:
+        """Whose turn it is, of those that may begin now."""
+        able = (turn for turn in self._waiting if self._idle and (self._large or not turn.large))
+        return min(able, default=None)

@@ -45,7 +45,9 @@ class QueueProver:
     """Asks `workers` (public keys), all of which it trusts with inputs; none needs to be trusted with the
     result. `fallback` proves what no worker has been at for `patience` seconds; without it, it waits."""
 
-    def __init__(self, broker: Broker, workers: tuple[str, ...], fallback: Prover | None = None, patience: float = 20.0):
+    def __init__(
+        self, broker: Broker, workers: tuple[str, ...], fallback: Prover | None = None, patience: float = 20.0
+    ):
         self.broker, self.workers, self.fallback, self.patience = broker, workers, fallback, patience
         self._closed = False
 
@@ -93,7 +95,8 @@ class QueueProver:
                     if answer is not None:
                         return answer
                 except AuthenticationError:
-                    raise ProvingError(f"Redis at {self.broker.url} refuses the password of {PASSWORD_VARIABLE}") from None
+                    url = self.broker.url
+                    raise ProvingError(f"Redis at {url} refuses the password of {PASSWORD_VARIABLE}") from None
                 except AWAY:
                     metrics.up.labels(service="redis").set(0)
                     request.queued = False

@@ -15,6 +15,7 @@ from scripts.cli.common import AsJson, show
 app = typer.Typer(no_args_is_help=True, help="Prove for relayers, through Redis.")
 
 KeyFile = Annotated[Path, typer.Option("--key", envvar="SHADOWPOOL_WORKER_KEY", help="Keystore of the worker's key.")]
+ADDRESS = f"redis://host:port/db; password in {PASSWORD_VARIABLE}."
 DEFAULT_KEY = Path("worker-key.json")
 
 
@@ -35,7 +36,7 @@ def keys(key: KeyFile = DEFAULT_KEY, as_json: AsJson = False) -> None:
 
 @app.command()
 def run(
-    redis: Annotated[str, typer.Option(envvar="SHADOWPOOL_REDIS", help=f"redis://host:port/db; password in {PASSWORD_VARIABLE}.")],
+    redis: Annotated[str, typer.Option(envvar="SHADOWPOOL_REDIS", help=ADDRESS)],
     key: KeyFile = DEFAULT_KEY,
     sizes: Annotated[str, typer.Option(help="Size classes of circuits to prove.")] = ",".join(SIZES),
 ) -> None:

@@ -13,7 +13,7 @@ from offchain import keystore
 from offchain.paths import ROOT
 from tests.world import CONFIRMATIONS, World
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 400
 
 
 def configure(world: World, folder: Path, **settings) -> Path:

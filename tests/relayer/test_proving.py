@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from offchain import circuits, prover
+from offchain.paths import ROOT
 from offchain.prover import ProverError
 from offchain.witness import WitnessError
 from relayer.proving import Closed, Late, LocalProver, ProvingError, open_prover
@@ -143,7 +146,7 @@ def test_waiting_for_a_busy_process_ends_at_the_deadline(job):
         busy = born(before)
         os.kill(busy, signal.SIGSTOP)
         try:
-            with pytest.raises(Late, match="every process was at work"):
+            with pytest.raises(Late, match="waited for a process"):
                 prove(local, job, time.time() + 0.2)
         finally:
             os.kill(busy, signal.SIGCONT)
@@ -235,6 +238,67 @@ def test_closing_ends_those_that_wait(job):
     assert len(seen) == 2 and children() <= before
 
 
+def test_the_earliest_deadline_goes_first(job):
+    """Whoever came first; and one that has none goes last."""
+    before, order = children(), []
+
+    def ask(name: str, deadline: float | None) -> None:
+        prove(local, job, deadline)
+        order.append(name)
+
+    now = time.time()
+    with LocalProver() as local:
+        asked = {"first": None, "none": None, "late": now + 900, "soon": now + 600}
+        asking = []
+        for name, deadline in asked.items():
+            asking.append(threading.Thread(target=ask, args=(name, deadline)))
+            asking[-1].start()
+            if name == "first":
+                busy = born(before)
+                os.kill(busy, signal.SIGSTOP)
+        until(lambda: len(local._waiting) == 3)
+        os.kill(busy, signal.SIGCONT)
+        for one in asking:
+            one.join()
+    assert order == ["first", "soon", "late", "none"]
+
+
+def until(what) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def test_a_process_that_hangs_is_ended(job, monkeypatch):
+    """And counts as one that died: the next makes the proof."""
+    before, found = children(), []
+    with LocalProver() as local:
+        prove(local, job)
+        hung = born(before)
+        os.kill(hung, signal.SIGSTOP)
+        monkeypatch.setattr("relayer.proving.local.HANGS_SECONDS", 0.2)
+        asking = threading.Thread(target=lambda: found.append(prove(local, job)))
+        asking.start()
+        until(lambda: not proves(str(hung)))
+        monkeypatch.undo()
+        asking.join()
+    assert found[0].statement == job.statement()
+
+
+def test_a_process_whose_relayer_was_killed_ends_without_a_word(job):
+    """Its answer has no reader any more."""
+    command = [sys.executable, "-m", "relayer.proving.process"]
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=writer, stderr=subprocess.PIPE
+    ) as process:
+        os.close(writer)
+        os.close(reader)
+        _, told = process.communicate(job.encode() + b"\n", timeout=120)
+        assert (process.returncode, told) == (0, b"")
+
+
 def test_large_circuits_take_turns_for_memory(monkeypatch, job):
     monkeypatch.setattr("relayer.proving.job.SIZES", {"large": 1 << 40})
     before = children()
@@ -244,7 +308,7 @@ def test_large_circuits_take_turns_for_memory(monkeypatch, job):
         busy = born(before)
         os.kill(busy, signal.SIGSTOP)
         try:
-            with pytest.raises(Late, match="another large one"):
+            with pytest.raises(Late, match="waited for a process"):
                 prove(local, job, time.time() + 0.2)
         finally:
             os.kill(busy, signal.SIGCONT)
