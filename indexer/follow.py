@@ -7,13 +7,13 @@ ancestor is deleted. What does not fit together stops the following, and is writ
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import IntegrityError
 
 from indexer import database, memory, models
+from indexer.ahead import Ahead, few_collections
 from indexer.apply import Interpreter
 from indexer.compare import STATE_BLOCKS, Comparison
 from indexer.memory import Memory
@@ -26,6 +26,9 @@ from offchain.state import Diverged
 
 SPAN = 500
 """Blocks of a range."""
+
+LONG = 5_000
+"""Blocks that are worth a process which reads them ahead."""
 
 DEPTH = 256
 """How many blocks a reorganisation may undo, unless told otherwise."""
@@ -64,13 +67,13 @@ class Follower:
         self.verifier = Verifier(engine, chain.deployment) if proofs else None
         if self.verifier:
             self.verifier.check_keys()
-        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="reading")
+        self._ahead = Ahead(chain.rpc_url, chain.deployment)
         with engine.begin() as connection:
             self._begin(connection)
             self._load(connection)
 
     def close(self) -> None:
-        self._ahead.shutdown(cancel_futures=True)
+        self._ahead.close()
         if self.verifier:
             self.verifier.close()
 
@@ -158,28 +161,29 @@ class Follower:
     def _advance(self, to_block: int | None, progress: Callable[[Progress], None]) -> None:
         head = self.reader.head()
         target = head if to_block is None else min(to_block, head)
-        meter, future = _Meter(self.block), None
+        meter, long = _Meter(self.block), target - self.block > LONG
         try:
-            while self.block < target:
-                last = min(self.block + self.span, target)
-                found = future.result() if future else self.reader.read(self.block + 1, last, self.hash)
-                future = self._read_ahead(found, target)
-                self._take(found, head, target)
-                progress(meter.at(self.block, target, len(found.events)))
-                self._verify()
+            with few_collections():
+                while self.block < target:
+                    found = self._read(target, long)
+                    self._take(found, head, target)
+                    progress(meter.at(self.block, target, len(found.events)))
+                    self._verify()
         finally:
-            _settle(future)
+            self._ahead.close()
         if self.block >= head and self.state != models.SyncState.LIVE:
             with self.engine.begin() as connection:
                 self._mark(connection, self.block, head=head, state=models.SyncState.LIVE, reason=None)
             self.state = models.SyncState.LIVE
 
-    def _read_ahead(self, found: Range, target: int) -> "Future[Range] | None":
-        """The range after the one found, read while that one is worked on."""
-        first = found.last["block"] + 1
-        if first > target:
-            return None
-        return self._ahead.submit(self.reader.read, first, min(first + self.span - 1, target), found.last["hash"])
+    def _read(self, target: int, long: bool) -> Range:
+        """The next range; of a `long` way, the one after it is begun to be read."""
+        where = self.block + 1, min(self.block + self.span, target), self.hash
+        found = self._ahead.read(*where) or self.reader.read(*where)
+        last = found.last["block"]
+        if long and last < target:
+            self._ahead.ask(last + 1, min(last + self.span, target), found.last["hash"])
+        return found
 
     def _take(self, found: Range, head: int, target: int) -> None:
         """Take in a range: all of it or, after an error, nothing."""
@@ -296,9 +300,3 @@ class _Meter:
         pace = (block - self.first) / seconds
         eta = (target - block) / pace if pace else None
         return Progress(block, target, self.events, self.events / seconds, eta)
-
-
-def _settle(future: "Future[Range] | None") -> None:
-    """Wait for a range that nobody wants any more, whatever became of it."""
-    if future is not None and not future.cancel():
-        future.exception()
