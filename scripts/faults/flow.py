@@ -23,13 +23,14 @@ EXPECTED = (ChainError, Refused, InsufficientFunds)
 
 
 class Flow:
-    """Orders of one market, `orders` an epoch, from `start` until `stop`; of the first `epochs` alone if that is given."""
+    """Orders of one market, `orders` an epoch, from `start` until `stop`, or until `epochs` epochs have any."""
 
     def __init__(self, world: World, carrier_url: str, epochs: int | None = None, orders: int = 2):
         self.world, self.epochs, self.orders = world, epochs, orders
         self._url = carrier_url
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._traded: set[int] = set()
 
     def start(self) -> None:
         self._begin(self._follow)
@@ -53,7 +54,7 @@ class Flow:
             if head is None or head + 1 < market.start_block:
                 continue
             epoch = market.epoch_at(head + 1)
-            if self.epochs is not None and epoch >= self.epochs:
+            if epoch > done and len(self._traded) == self.epochs:
                 return
             if epoch > done:
                 done = epoch
@@ -69,6 +70,7 @@ class Flow:
             order = self._until(windows.freeze, lambda: self._commit(who, epoch, number))
             if order is not None:
                 placed.append((who, order))
+                self._traded.add(epoch)
         for who, order in placed:
             self._until(windows.settle, lambda: self._reveal(who, order))
 

@@ -151,8 +151,7 @@ class Site:
             daemon.start()
 
     def close(self) -> None:
-        for daemon in (*self.relayers.values(), self.carrier, *self.workers):
-            daemon.stop()
+        daemons.stop((*self.relayers.values(), self.carrier, *self.workers))
         for gate in self.gates.values():
             gate.close()
 
@@ -161,7 +160,7 @@ class Site:
 def opened(folder: Path, world: World, validators: int, epochs: int | None = None, **terms: int) -> Iterator[Site]:
     """A whole site in `folder` with orders under way; stopped at the end, by pid.
 
-    `terms` override those of the market; orders come in the first `epochs` alone if that is given.
+    `terms` override those of the market; orders end when `epochs` epochs have any, if that is given.
     """
     with ExitStack() as stack:
         servers = stack.enter_context(redis(folder / "redis")), stack.enter_context(postgres(folder / "postgres"))

@@ -90,8 +90,7 @@ def _measured(world: World, plan: Plan, epochs: list[list[Prepared]], dated: int
         seconds = time.monotonic() - began
         return report.build(world, plan, tally, outbox, seconds, prepared)
     finally:
-        relayer.stop()
-        carrier.stop()
+        daemons.stop((relayer, carrier))
 
 
 def _wait(world: World, plan: Plan) -> None:

@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from eth_account.signers.local import LocalAccount
@@ -23,6 +23,7 @@ from scripts.services.redis import RedisServer
 from scripts.services.server import ServiceError
 
 START_SECONDS = 180.0
+STOP_SECONDS = 60.0
 
 
 class Daemon:
@@ -48,11 +49,13 @@ class Daemon:
         """End it as a power cut would."""
         process.end([self.folder], signal.SIGKILL)
 
-    def stop(self) -> None:
-        process.end([self.folder], signal.SIGTERM, seconds=60)
-
     def log_tail(self) -> str:
         return process.log_tail(self.folder)
+
+
+def stop(daemons: Iterable[Daemon]) -> None:
+    """End them in good order, all at the same time."""
+    process.end([daemon.folder for daemon in daemons], signal.SIGTERM, STOP_SECONDS)
 
 
 def clear(folder: Path) -> None:

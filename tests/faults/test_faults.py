@@ -17,8 +17,7 @@ def test_a_leader_killed_between_signing_and_sending(tmp_path):
     circuit_build.build([*CIRCUITS, "settle_8"])
     contract_build.build()
     with tempfile.TemporaryDirectory() as short:    # sockets' paths are short, and pytest's are not
-        brief = {"epochs": 1, "commit_blocks": 12, "reveal_blocks": 6}
-        (outcome,) = run(["leader-at-signed"], Path(short), tmp_path / "faults.json", validators=1, **brief)
+        (outcome,) = run(["leader-at-signed"], Path(short), tmp_path / "faults.json", validators=1, epochs=1)
     assert outcome.survived and outcome.error is None
     assert outcome.orders.settled + outcome.orders.reclaimed > 0 and outcome.orders.lost == 0
     written = json.loads((tmp_path / "faults.json").read_text())
