@@ -132,7 +132,7 @@ def router() -> GraphQLRouter:
     """/graphql, for queries alone."""
     schema = strawberry.Schema(
         query=_type("Query", [(name, *one) for name, one in FIELDS.items()]),
-        extensions=[QueryDepthLimiter(DEPTH), MaxAliasesLimiter(ALIASES), MaxTokensLimiter(TOKENS)],
+        extensions=[lambda: QueryDepthLimiter(DEPTH), lambda: MaxAliasesLimiter(ALIASES), lambda: MaxTokensLimiter(TOKENS)],
         config=StrawberryConfig(auto_camel_case=False, default_resolver=_item, scalar_map={Long: LONG}),
     )
     return GraphQLRouter(schema, path="/graphql", graphql_ide=None, subscription_protocols=(), include_in_schema=False)

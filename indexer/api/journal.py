@@ -3,7 +3,10 @@
 import threading
 import time
 from collections import deque
+from dataclasses import asdict
 from typing import Any, Protocol
+
+from indexer.access_log import AccessLog
 
 KEPT = 10_000
 REFUSED = "refused"
@@ -34,3 +37,17 @@ class RecentLog:
         with self._lock:
             rows = [row for row in reversed(self._rows) if row["outcome"].startswith(outcome)]
         return rows[:limit]
+
+
+class LastingLog:
+    """The access log that is chained and anchored (indexer.access_log)."""
+
+    def __init__(self, log: AccessLog):
+        self._log = log
+
+    def append(self, role: str, subject: str, action: str, resource: str, outcome: str) -> None:
+        self._log.append(role, subject, action, resource, outcome)
+
+    def latest(self, limit: int, outcome: str = "") -> list[dict[str, Any]]:
+        entries = deque((one for one in self._log.entries() if one.outcome.startswith(outcome)), maxlen=limit)
+        return [asdict(one) | {"time": one.time // 1_000} for one in reversed(entries)]

@@ -6,11 +6,14 @@ from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
+from fastapi import FastAPI
 from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import make_url
 
 from indexer import database, models
+from indexer.access_log import AccessLog
 from indexer.api import Settings, create_app
+from indexer.api.journal import LastingLog
 from indexer.api.serve import HOST, PORT, beside, server
 from indexer.follow import DEPTH, SPAN, Follower
 from indexer.liquidity.stream import Stream
@@ -26,12 +29,13 @@ Database = Annotated[
 Depth = Annotated[int, typer.Option(min=1, help="How many blocks a reorganisation may undo; a deeper one stops it.")]
 Span = Annotated[int, typer.Option(min=1, help="Blocks that one transaction of the database takes in.")]
 Host = Annotated[str, typer.Option(help="Where the API listens.")]
+Compliance = Annotated[list[str] | None, typer.Option(help="An address of the compliance office; may be given again.")]
 Rate = Annotated[float, typer.Option(min=1, help="Requests a second that one client may make.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 for any free one.")]
 
 
-def _api(engine: Engine, rate: float):
-    settings = Settings(rpc=session().rpc, reads_per_s=rate)
+def _api(engine: Engine, rate: float, compliance: list[str]) -> FastAPI:
+    settings = Settings(rpc=session().rpc, reads_per_s=rate, log=LastingLog(AccessLog()), compliance=frozenset(compliance))
     return create_app(engine, session().deployment, settings)
 
 
@@ -59,13 +63,34 @@ def run(
     host: Host = HOST,
     port: Port = PORT,
     rate: Rate = Settings.reads_per_s,
+    compliance: Compliance = None,
 ) -> None:
     """Take in what is missing, then every new block; until interrupted, or something does not fit."""
     with _follower(database_url, depth, span) as follower:
         place = make_url(database_url).render_as_string()
         _say(f"the tables are in {place}")
         url = websocket_url(session().rpc) if websocket is None else websocket or None
-        follow(follower, url, _say, once, Stream(follower.engine).run)
+        with beside(_api(follower.engine, rate, compliance or []), host, port) if serve_too else nullcontext() as address:
+            if address:
+                _say(f"the explorer is at {address}")
+            follow(follower, url, _say, once, Stream(follower.engine).run)
+
+
+@app.command()
+def serve(
+    database_url: Database = database.DEFAULT_URL,
+    host: Host = HOST,
+    port: Port = PORT,
+    rate: Rate = Settings.reads_per_s,
+    compliance: Compliance = None,
+) -> None:
+    """Serve the API and the explorer over a database that `run` fills, here or elsewhere; until interrupted."""
+    engine = database.open(database_url)
+    try:
+        _say(f"the API and the explorer are at http://{host}:{port}")
+        server(_api(engine, rate, compliance or []), host, port).run()
+    finally:
+        engine.dispose()
 
 
 def _say(text: str) -> None:

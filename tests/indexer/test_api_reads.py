@@ -198,3 +198,71 @@ def test_bad_input_is_a_problem(client):
     other = get(client, "/v1/transactions", params={"limit": 1})["next"]
     assert "not of this list" in get(client, f"/v1/epochs?cursor={other}", 422)["detail"]
     assert client.post("/v1/status").status_code == 405
+
+
+# --- Nothing pre-trade ---
+
+PRIVATE_NAMES = {"depth", "bids", "asks", "book", "side", "quantity", "limit_price", "owner", "blinding", "salt", "amount_in", "fills"}
+PRICED = {"LastPrint", "EpochPrint", "Print"}
+
+
+def secrets_of(story) -> dict[str, set[int]]:
+    """Words that only keys open, by what they are: of every order and note of the story."""
+    found: dict[str, set[int]] = {"opening": set(), "note": set(), "key": set()}
+    for trader in story.world.traders.values():
+        wallet = story.world.restore(trader.name)
+        wallet.sync()
+        for placed in wallet.holdings.orders:
+            terms, owner, _, salt = placed.order.opening
+            found["opening"] |= {terms, owner, salt}
+        found["note"] |= {own.note.blinding for own in wallet.holdings.notes} | {own.nullifier for own in wallet.holdings.notes if not own.spent}
+        found["key"] |= {trader.key.sk, trader.key.viewing.scalar}
+    found["key"] |= {story.world.auditor.scalar, story.world.treasury.scalar}
+    return found
+
+
+def every_answer(client, story) -> dict[str, str]:
+    """What the public gets of every endpoint that it may read, at every place that the lists name."""
+    paths = {path for path, methods in client.app.openapi()["paths"].items() if "get" in methods and not path.startswith(("/v1/me", "/v1/audit", "/v1/compliance"))}
+    transactions = [one["hash"] for one in everything(client, "/v1/transactions")]
+    epochs = [(0, one["epoch"]) for one in everything(client, "/v1/epochs")]
+    blocks = {one["block"] for one in everything(client, "/v1/transactions")}
+    places = {
+        "/v1/markets/{market}": ["/v1/markets/0"],
+        "/v1/epochs/{market}/{epoch}": [f"/v1/epochs/{market}/{epoch}" for market, epoch in epochs],
+        "/v1/transactions/{hash}": [f"/v1/transactions/{hash}" for hash in transactions],
+        "/v1/proofs/{tx}": [f"/v1/proofs/{hash}" for hash in transactions],
+        "/v1/blocks/{block}": [f"/v1/blocks/{block}" for block in blocks],
+        "/v1/relayers/{address}": [f"/v1/relayers/{story.world.leader.account.address}"],
+        "/v1/search": ["/v1/search?q=0", "/v1/search?q=BTC"],
+    }
+    unknown = {path for path in paths if "{" in path} - places.keys()
+    assert not unknown, f"say what {unknown} is asked for"
+    asked = [one for path in sorted(paths) for one in places.get(path, [f"{path}?limit=200" if "liquidity" not in path else path])]
+    return {path: client.get(path).content.hex() if ".bin" in path else client.get(path).text for path in asked}
+
+
+def test_nothing_that_only_keys_open_is_told(client, story):
+    answers = every_answer(client, story)
+    assert len(answers) > 60
+    for kind, words in secrets_of(story).items():
+        assert words
+        for word in words:
+            spelled = str(word), f"{word:x}"
+            for path, text in answers.items():
+                assert not any(one in text for one in spelled if len(one) > 12), f"{path} tells a word of {kind}"
+
+
+def test_prices_are_of_prints_alone(client, story):
+    schemas = client.app.openapi()["components"]["schemas"]
+    for name, schema in schemas.items():
+        fields = set(schema.get("properties", {}))
+        assert not fields & PRIVATE_NAMES or name == "Credentials", (name, fields & PRIVATE_NAMES)
+        assert name in PRICED or not fields & {"price", "volume"} or "liquidity" in json.dumps(schema).lower() or name in LIQUIDITY, name
+    for one in everything(client, "/v1/epochs"):
+        if one["print"] is None:
+            assert one["epoch"] != story.settled and '"price"' not in client.get(f"/v1/epochs/0/{one['epoch']}").text
+
+
+LIQUIDITY = {"Window", "LiquidityWindow", "Share", "VenueShare", "Cell", "Heatmap"}
+"""Of printed prices: indexer/api/liquidity.py."""
