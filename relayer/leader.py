@@ -21,6 +21,7 @@ from offchain.field import to_field
 from offchain.keys import EncryptionKey, ShieldedKey
 from offchain.ledger import Ledger
 from offchain.records import EpochRecord
+from relayer.aggregate import Aggregate, aggregate
 from relayer.duties import Duties, Duty
 from relayer.proving.job import Prover
 from relayer.reveal_keys import RevealKeys
@@ -219,6 +220,11 @@ class Leader:
             raise ChainMoved(f"no settlement of epoch {epoch} by this key stands at block {self.ledger.block} yet")
         claim = Print(settled.clearing.price, settled.clearing.volume, settled.print_salt)
         return build_print(self.chain.deployment, claim, market, epoch, self._proving(deadline))
+
+    def aggregate(self, market: int, epoch: int) -> Aggregate | None:
+        """What may be said of a batch that it settled; ValueError before the ledger holds its print."""
+        settled = self._settlement(market, epoch)
+        return aggregate(settled.clearing, settled.orders, self._led(market, epoch).printed)
 
     def build_advance(self, block: int, deadline: float | None = None) -> Call:
         """Move the chunk that is ready after `block` into the tree; WindowClosed if none is."""

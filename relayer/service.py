@@ -35,6 +35,9 @@ URGENT_BACKOFF = 2
 PATIENCE = 4
 """Blocks by which a relayer lets the one before it go first, where anyone may act."""
 
+LONGEST_SECONDS = 1_800
+"""For a proof that has no deadline: then it is asked for anew, lest a worker that hangs hold a duty for ever."""
+
 SHARED = ("advance", "fail")
 
 
@@ -170,18 +173,21 @@ class Service:
 
     def _build(self, duty: Duty, head: int) -> tuple[str, Call]:
         leader, place = self.leader, (duty.market, duty.epoch)
-        ends = None if duty.deadline is None else time.time() + self.pace.until(duty.deadline, head)
+        seconds = LONGEST_SECONDS if duty.deadline is None else self.pace.until(duty.deadline, head)
+        ends = time.time() + seconds
         if duty.stage == "settle":
             key = self._key(duty)
             built = leader.build_settle(*place, deadline=ends)
             self._took(built.settled.circuit, built.call, head)
             if self._key(duty) != key:
                 raise LeaderError("the epoch changed while it was proven")
+            if self.chain.head() + 1 >= duty.deadline:     # a simulation on the head would still pass
+                raise Late(f"proven too late to be in a block before {duty.deadline}")
             return key, built.call
         if duty.stage == "print":
-            return self._took_and_keyed(duty, leader.build_print(*place), "print", head)
+            return self._took_and_keyed(duty, leader.build_print(*place, deadline=ends), "print", head)
         if duty.stage == "advance":
-            return self._took_and_keyed(duty, leader.build_advance(head), "advance", head)
+            return self._took_and_keyed(duty, leader.build_advance(head, ends), "advance", head)
         if duty.stage == "rotate_key":
             return self._took_and_keyed(duty, leader.build_register_key(head, ends), "key", head)
         return self._key(duty), Call("Market", duty.stage, place)
@@ -205,7 +211,8 @@ class Service:
         """Say it once; look again later, for the chain's pace may change."""
         if task.state != "skipped":
             metrics.settles.labels(result="late").inc()
-            log.warning("cannot settle in time", market=duty.market, epoch=duty.epoch, head=head, deadline=duty.deadline)
+            where = {"market": duty.market, "epoch": duty.epoch}
+            log.warning("cannot settle in time", **where, head=head, deadline=duty.deadline)
         self.store.keep_task(task, state="skipped", deadline=duty.deadline, next_block=head + URGENT_BACKOFF)
         self._troubled.add((task.stage, task.market, task.epoch))
 
@@ -240,8 +247,20 @@ class Service:
             metrics.tasks.labels(stage=task.stage, result="done" if done else "failed").inc()
             if task.stage == "settle":
                 metrics.settles.labels(result="settled" if done else "failed").inc()
+            if task.stage == "print" and done:
+                self._tell_of_batch(task.market, task.epoch)
             where = {"stage": task.stage, "market": task.market, "epoch": task.epoch}
             log.info("task done" if done else "task reverted", **where, block=send.block, gas=send.gas_used)
+
+    def _tell_of_batch(self, market: int, epoch: int) -> None:
+        """Coarse shares of a batch, once the ledger holds its print; nothing of one with few orders."""
+        try:
+            batch = self.leader.aggregate(market, epoch)
+        except (LeaderError, ValueError) as error:     # its key may be gone: it is only a measure
+            log.info("batch not told", error=error, market=market, epoch=epoch)
+            return
+        for share in metrics.SHARES if batch else ():
+            metrics.batch.labels(market=market, share=share).set(getattr(batch, f"{share}_bps"))
 
     # --- Keys, stake, pace ---
 

@@ -107,6 +107,7 @@ class Settlement:
     treasury_cm: int
     slots: tuple[tuple[int, ...], ...]      # 11 words for each reveal
     memo: tuple[int, ...]                   # of the leader's note
+    orders: tuple[Terms | None, ...] = field(repr=False)     # in order of reveal, None for an invalid one
     clearing: Clearing = field(repr=False)
     print_salt: int = field(repr=False)     # opens the print commitment, with price and volume
     leader_note: Note = field(repr=False)
@@ -224,6 +225,7 @@ def settle(epoch: EpochData, key: EncryptionKey, leader: Address, size: int, mem
         treasury_cm=treasury_note.commitment,
         slots=tuple(words),
         memo=tuple(memo),
+        orders=tuple(orders),
         clearing=clearing,
         print_salt=secrets.print_salt,
         leader_note=leader_note,

@@ -2,7 +2,8 @@
 
 `metrics.settles.labels(result="settled").inc()`. A label takes the values listed for it and, at
 any other, says "other": no label can carry a secret, nor grow without bound. Nothing here tells
-of an order: no price, quantity, imbalance or count of one side.
+of an order: no price, quantity or count of one side; of a batch what `relayer.aggregate` allows,
+after its print.
 """
 
 import ipaddress
@@ -22,6 +23,7 @@ STAGES = (
     "sync", "settle", "prove", "print", "release", "advance", "fail", "rotate_key", "erase_keys", "clear", "send",
     "carry", "observe", "build", "witness",
 )  # fmt: skip
+SHARES = ("matched", "imbalance", "width")
 CARRIED = ("commit", "reveal", "reclaim", "cancel", "transact", "status", "quote")
 
 
@@ -37,6 +39,7 @@ LABELS: dict[str, Callable[[str], bool]] = {
     "state": _one_of("bonded", "unbonding", "reserved", "free"),
     "service": _one_of("chain", "database", "redis", "prover"),
     "whose": _one_of("own", "others"),
+    "share": _one_of(*SHARES),
     "market": re.compile(r"[0-9]{1,5}").fullmatch,
     "circuit": re.compile(r"[a-z]{1,16}(_[0-9]{1,4})?").fullmatch,
     "queue": re.compile(r"[a-z]{1,16}(_[0-9]{1,4})?").fullmatch,
@@ -96,6 +99,7 @@ task_errors = _counter("task_errors_total", "Errors of tasks, by stage and class
 stage_seconds = _seconds("stage_seconds", "Seconds that a stage took.", "stage")
 failed_epochs = _gauge("failed_epochs", "Epochs that anybody reported as unsettled, since the deployment.", "whose")
 last_round = _gauge("last_round_timestamp_seconds", "When the last round ended, as Unix time.")
+batch = _gauge("batch_share_bps", "Bounds of shares of the last printed batch of enough orders.", "market", "share")
 halted = _gauge("market_halted", "1 while a market's reference price is out of its band.", "market")
 
 # --- Proofs ---

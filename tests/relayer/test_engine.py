@@ -80,7 +80,8 @@ def test_p5_nearly_all_of_the_margin_is_filled():
     total = sum(order.quantity for order in buys)
     for missing in (0, 1, 2, MAX_WORD):
         left = total - missing
-        sells = [Terms(SELL, MAX_WORD, 9)] * (left // MAX_WORD) + [Terms(SELL, left % MAX_WORD, 9)] * bool(left % MAX_WORD)
+        whole, rest = divmod(left, MAX_WORD)
+        sells = [Terms(SELL, MAX_WORD, 9)] * whole + [Terms(SELL, rest, 9)] * bool(rest)
         for offset in (0, 2**127, U):
             assert same(buys + sells, 9, BPS, offset).rationing.left == left
 
@@ -97,7 +98,9 @@ def test_one_entry_for_every_size(monkeypatch):
     assert cleared == ["clear_book", "clear_plainly", "clear_book"]
 
 
-@pytest.mark.parametrize("reference, collar, offset", [(0, 1, 1), (2**64, 1, 1), (1, BPS + 1, 1), (1, 1, 2**128), (1, 1, -1)])
+@pytest.mark.parametrize(
+    "reference, collar, offset", [(0, 1, 1), (2**64, 1, 1), (1, BPS + 1, 1), (1, 1, 2**128), (1, 1, -1)]
+)
 def test_ranges(reference, collar, offset):
     with pytest.raises(RangeError):
         clear_book(Book.of([]), reference, collar, offset)

@@ -17,14 +17,17 @@ from offchain.chain import Chain
 from offchain.governance import Governance
 from offchain.keys import from_wallet
 from offchain.ledger import Ledger
-from offchain.notes import Side, Terms
+from offchain.notes import BPS, Side, Terms
 from offchain.paths import ROOT
 from offchain.records import EpochState
+from relayer.aggregate import FEWEST
 from relayer.config import RelayerConfig
+from relayer.duties import Duty
 from relayer.leader import Leader
 from relayer.sender import Sender, SendState
 from relayer.service import PATIENCE, Service, Settings
 from relayer.store import Journal, Store
+from relayer.telemetry.metrics import PREFIX, REGISTRY, SHARES
 from scripts.cli.relayer.run import rehearsed
 from scripts.deploy import STAKE_UNIT
 from tests.relayer import killed
@@ -35,6 +38,7 @@ BOND = 1_000 * STAKE_UNIT
 PASSWORD = "only of this test"
 SETTLE_BLOCKS = 400
 ROTATE = 1_500
+BATCH = f"{PREFIX}_batch_share_bps"
 BUY, SELL = ("ash", Side.BUY, 300, 505), ("birch", Side.SELL, 200, 495)
 
 
@@ -176,7 +180,13 @@ def led_by(world, operators, market, epoch):
     return operators[leader], next(one for address, one in operators.items() if address != leader)
 
 
-def test_every_market_is_settled_printed_and_advanced(world, bonded):
+def told(market):
+    """What the metrics say of a market's last batch."""
+    values = {share: REGISTRY.get_sample_value(BATCH, {"market": str(market), "share": share}) for share in SHARES}
+    return None if set(values.values()) == {None} else values
+
+
+def test_every_market_is_settled_printed_and_advanced(world, bonded, monkeypatch):
     epoch = trade(world, BUY, SELL, markets=(0, 1))
     leader, other = led_by(world, bonded, 0, epoch)
     assert world.ledger.epochs[1, epoch].leader == leader.service.leader.account.address
@@ -185,8 +195,18 @@ def test_every_market_is_settled_printed_and_advanced(world, bonded):
     assert [(duty.stage, duty.market) for duty in found[:2]] == [("settle", 0), ("settle", 1)]
     leader.round()
     leader.work()
+    service = leader.service
+    with monkeypatch.context() as patch:    # even if two orders were enough, nothing is said before the print
+        patch.setattr("relayer.aggregate.FEWEST", 2)
+        service._tell_of_batch(0, epoch)
+    assert state(world, 0, epoch) == EpochState.SETTLED and told(0) is None
     world.mine(world.market.deferral)
     leader.work()
+    assert told(0) is None and told(1) is None and FEWEST == 5
+    with monkeypatch.context() as patch:
+        patch.setattr("relayer.aggregate.FEWEST", 2)
+        service._tell_of_batch(0, epoch)
+    assert told(0) == {"matched": BPS, "imbalance": 2_000, "width": 500} and told(1) is None
     for market in (0, 1):
         assert state(world, market, epoch) == EpochState.SETTLED
         for stage in ("settle", "print"):
@@ -208,7 +228,8 @@ def test_a_restart_reads_no_event_twice(world, bonded, monkeypatch):
         one.stop()
         asked = []
         events = Chain.events
-        monkeypatch.setattr(Chain, "events", lambda chain, first, last: asked.append(first) or events(chain, first, last))
+        noted = lambda chain, first, last: asked.append(first) or events(chain, first, last)     # noqa: E731
+        monkeypatch.setattr(Chain, "events", noted)
         one.start()
         one.round()
         monkeypatch.undo()
@@ -245,7 +266,18 @@ def test_the_stake_of_an_empty_epoch_is_released(world, bonded):
     assert leader.task("release", 0, epoch).state == "done"
 
 
-def test_an_epoch_that_cannot_be_made_is_not_tried(world, bonded, capsys):
+def proven_too_late(world, leader, epoch, monkeypatch):
+    """A proof that the chain overtook is not sent, though a simulation on the head would pass."""
+    head, service = world.chain.head(), leader.service
+    with monkeypatch.context() as patch:
+        patch.setattr(service.pace, "lands", lambda circuit, block: 0)
+        service._do(Duty("settle", 0, epoch, head + 1), head)
+    task = leader.task("settle", 0, epoch)
+    assert (task.state, task.error) == ("failed", "Late") and service.sender.find(task.send_key) is None
+    world.mine(2)
+
+
+def test_an_epoch_that_cannot_be_made_is_not_tried(world, bonded, capsys, monkeypatch):
     """Its best proof ever took longer than is left: said once, looked at again, never proven."""
     epoch = trade(world, BUY, SELL)
     leader, _ = led_by(world, bonded, 0, epoch)
@@ -258,6 +290,7 @@ def test_an_epoch_that_cannot_be_made_is_not_tried(world, bonded, capsys):
     assert (task.state, task.attempts) == ("skipped", 0) and state(world, 0, epoch) == EpochState.SETTLING
     assert capsys.readouterr().err.count("cannot settle in time") == 1
     store.timings = real
+    proven_too_late(world, leader, epoch, monkeypatch)
     leader.work()
     assert state(world, 0, epoch) == EpochState.SETTLED
 
@@ -380,7 +413,7 @@ def relayer(config, *point):
 
 def drive(world, process, until=lambda: False):
     """A block now and then until the process ends, or what is awaited has come."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while process.poll() is None and not until():
         assert time.monotonic() < deadline, "the relayer does nothing"
         world.mine(1)

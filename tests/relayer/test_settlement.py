@@ -57,7 +57,8 @@ def test_p7_the_auditor_reads_everything_that_is_valid(batch):
         fill, price = open_receipt(words[9], seed, context.word)
         assert price == (settlement.clearing.price if fill else 0)
         read.append((opening, fill) if valid else (None, fill))
-    assert read == [(order.opening if order else None, fill) for order, fill in zip(batch.orders, settlement.clearing.fills)]
+    fills = settlement.clearing.fills
+    assert read == [(order.opening if order else None, fill) for order, fill in zip(batch.orders, fills)]
 
 
 def test_p6_an_owner_rebuilds_its_notes_and_all_is_conserved(batch):
