@@ -104,7 +104,8 @@ class Duties:
         _, _, registered = ask(relayers.reveal_key(self.address, version))
         if block < registered + min(self.rotate_blocks or ages, ages // 2):
             return []
-        return [Duty("rotate_key", 0, version + 1, registered + ages)]
+        ends = registered + ages    # from then on it leads nothing, and no block is too late
+        return [Duty("rotate_key", 0, version + 1, ends if block < ends else None)]
 
     def advance(self, block: int) -> list[Duty]:
         """The chunk of leaves that can be moved into the tree of notes."""

@@ -103,13 +103,22 @@ class Standing:
 
     @cached_property
     def keys(self) -> list[RevealKey]:
-        """Every registered key, oldest first."""
+        """Every registered key, oldest first; a call for each, so not for every round."""
         most, ages, found = self._ask(self._relayers.key_version(self.address)), self.key_max_age, []
         for version in range(most, 0, -1):
             x, y, registered = self._ask(self._relayers.reveal_key(self.address, version))
             succeeded = found[-1].registered if found else registered + ages
             found.append(RevealKey(version, Point(x, y), registered, min(registered + ages, succeeded)))
         return found[::-1]
+
+    @cached_property
+    def last_key(self) -> RevealKey | None:
+        """The last registered key, which alone may open windows to come."""
+        version = self._ask(self._relayers.key_version(self.address))
+        if version == 0:
+            return None
+        x, y, registered = self._ask(self._relayers.reveal_key(self.address, version))
+        return RevealKey(version, Point(x, y), registered, registered + self.key_max_age)
 
     @cached_property
     def key_max_age(self) -> int:
@@ -135,9 +144,10 @@ class Standing:
 
     def _state(self, record: EpochRecord) -> EpochState:
         """Asked of the contract unless the ledger already holds the epoch's end."""
-        if record.printed or record.failed_block is not None or record.released and not record.void:
-            ended = EpochState.SETTLED if record.settlement else EpochState.EMPTY
-            return EpochState.FAILED if record.failed_block is not None else ended
+        if record.failed_block is not None:
+            return EpochState.FAILED
+        if record.printed or record.released:
+            return EpochState.SETTLED if record.printed else EpochState.VOID if record.void else EpochState.EMPTY
         asked = self.chain.contract("Market").functions.state(record.market, record.epoch)
         return EpochState(self._ask(asked))
 

@@ -46,10 +46,14 @@ def missed(error: Exception) -> None:
 
 
 def _observe_keys(standing: Standing, folder: Path) -> None:
-    stored = {key.version for key in standing.keys if key_file(folder, key.public).exists()}
+    with standing.ledger.lock:
+        known = standing.ledger.reveal_keys.items()
+        mine = {version: key for (relayer, version), key in known if relayer == standing.address}
+    if (last := standing.last_key) is not None:
+        mine[last.version] = last.public    # the ledger lags
+    stored = {version for version, key in mine.items() if key_file(folder, key).exists()}
     metrics.keys_stored.set(len(stored))
-    if standing.keys:
-        last = standing.keys[-1]
+    if last is not None:
         metrics.key_version.set(last.version)
         metrics.key_age.set(standing.block - last.registered)
         metrics.key_left.set(max(0, last.last_window - standing.block))
@@ -65,7 +69,9 @@ def _observe_epochs(standing: Standing) -> None:
         left[market] = min(blocks, left.get(market, blocks))
     for market, blocks in left.items():
         metrics.deadline.labels(market=market).set(max(0, blocks))
-    failed = [record.leader for record in standing.ledger.epochs.values() if record.failed_block is not None]
+    with standing.ledger.lock:
+        epochs = standing.ledger.epochs.values()
+        failed = [record.leader for record in epochs if record.failed_block is not None]
     own = failed.count(standing.address)
     metrics.failed_epochs.labels(whose="own").set(own)
     metrics.failed_epochs.labels(whose="others").set(len(failed) - own)

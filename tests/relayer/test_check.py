@@ -8,6 +8,7 @@ import pytest
 from offchain import circuits, keystore
 from offchain.deployment import Deployment
 from relayer.check import Check, Level, Subject, go
+from relayer.duties import Duties, Duty
 from relayer.reveal_keys import key_file
 from relayer.standing import Standing
 from relayer.store import Store
@@ -195,6 +196,21 @@ def test_a_key_that_ages_out(ready, world, monkeypatch):
     assert warned(ready, "keys", "opens windows for")
     monkeypatch.setattr(Standing, "key_max_age", age)
     assert failed(ready, "keys", "opens windows for 0 more blocks")
+
+
+def test_a_key_that_is_too_old_is_followed_by_another(ready, world, monkeypatch):
+    """Also by a relayer that was away for longer than a key lives: then no block is too late for it."""
+    head = world.chain.head()
+    here = world.chain, world.ledger, ready.address
+    duties, last, asked = Duties(*here), Standing(*here).last_key, world.chain.call
+    age = head - last.registered
+
+    def call(function, block):
+        return age if function.fn_name == "key_max_age" else asked(function, block)
+
+    monkeypatch.setattr(world.chain, "call", call)
+    assert duties.rotate_key(head - 1) == [Duty("rotate_key", 0, last.version + 1, head)]
+    assert duties.rotate_key(head) == [Duty("rotate_key", 0, last.version + 1, None)]
 
 
 def test_a_database_of_another_deployment(ready, world, tmp_path):
