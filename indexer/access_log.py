@@ -87,7 +87,7 @@ class AccessLog:
         try:
             self._engine = create_engine(place)
         except (ArgumentError, ImportError) as error:
-            raise DatabaseError(f"no access log at {place!r}: {error}; give a file or postgresql+psycopg://…") from None
+            raise DatabaseError(f"no access log at {place!r}: {error}; give a file or a URL") from None
         if self._engine.dialect.name not in _REFUSE:
             raise DatabaseError(f"no access log in {self._engine.dialect.name}: use SQLite or Postgres")
         if self._engine.dialect.name == "sqlite":
@@ -133,7 +133,7 @@ class AccessLog:
             if entry.number != len(links):
                 raise LogBroken(f"row {len(links)} is missing: row {entry.number} stands in its place")
             if entry.link != entry.expected(links[entry.number - 1]):
-                raise LogBroken(f"row {entry.number} does not follow from the rows before it: it, or one before, was changed")
+                raise LogBroken(f"row {entry.number} does not follow from the rows before it: it or one before was changed")
             links[entry.number] = entry.link
         return links
 

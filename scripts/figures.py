@@ -136,6 +136,21 @@ def load(file: Path) -> Figures:
     return _named("load", json.loads(file.read_text()), "orders_per_hour", "settled", "failed_epochs", *waits)
 
 
+def api(file: Path) -> Figures:
+    """api.<p95_ms|schemathesis_cases|failures>"""
+    return _named("api", json.loads(file.read_text()), "p95_ms", "schemathesis_cases", "failures")
+
+
+def wallet(file: Path) -> Figures:
+    """wallet.<notes_per_s|notes_per_cpu_s>: memos tried that are others'"""
+    return _named("wallet", json.loads(file.read_text()), "notes_per_s", "notes_per_cpu_s")
+
+
+def audit(file: Path) -> Figures:
+    """audit.<fills_rederived|mismatches>: of the run with an exchange's real orders"""
+    return _named("audit", json.loads(file.read_text()), "fills_rederived", "mismatches")
+
+
 def _named(prefix: str, row: dict, *names: str) -> Figures:
     return {f"{prefix}.{name}": row[name] for name in names}
 
@@ -163,6 +178,9 @@ SOURCES = (
     Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover"),
     Source(workers, BUILD / "bench" / "workers.json", "scripts.bench.workers"),
     Source(indexer, BUILD / "bench" / "indexer.json", "scripts.bench.indexer"),
+    Source(api, BUILD / "bench" / "api.json", "scripts.bench.api serve"),
+    Source(wallet, BUILD / "bench" / "scan.json", "scripts.bench.api scan", quick=True),
+    Source(audit, BUILD / "audit" / "summary.json", "scripts.bench.audit"),
     Source(faults, BUILD / "faults" / "faults.json", "scripts.faults"),
     Source(load, BUILD / "load" / "load.json", "scripts.load"),
     Source(model, BUILD / "model" / "model.json", "scripts.model", quick=True),

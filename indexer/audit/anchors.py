@@ -27,7 +27,7 @@ class Anchor:
 
 
 def anchor(chain: Chain, account: LocalAccount, log: AccessLog) -> Receipt:
-    """State the log as it is now. LogBroken, before anything is sent, if it does not hold or is shorter than anchored."""
+    """State the log as it is now. LogBroken if it does not hold, or not its anchors; then nothing is sent."""
     verify(log, anchors(chain, account.address))
     count, head = log.head()
     return chain.send(account, _contract(chain).functions.anchor(count, bytes.fromhex(head)), name="anchor")
@@ -37,11 +37,11 @@ def anchors(chain: Chain, account: str) -> list[Anchor]:
     """Everything that an account stated of its log, in chain order, up to the head."""
     [entry] = [one for one in contracts.artifact("Anchor").abi if one["type"] == "event"]
     kind, address = EventType("Anchor", entry), _contract(chain).address
-    topics = [kind.topic, bytes(12) + bytes.fromhex(account[2:])]
+    topics = ["0x" + kind.topic.hex(), "0x" + bytes(12).hex() + account[2:].lower()]
     found, head = [], chain.head()
     for first in range(chain.deployment.start_block, head + 1, LOG_SPAN):
         last = min(first + LOG_SPAN - 1, head)
-        span = {"fromBlock": first, "toBlock": last, "address": address, "topics": ["0x" + topic.hex() for topic in topics]}
+        span = {"fromBlock": first, "toBlock": last, "address": address, "topics": topics}
         for log in chain.web3.eth.get_logs(span):
             event = kind.read(log)
             found.append(Anchor(account, event.args["count"], event.args["head"].hex(), event.block, event.tx))
@@ -65,5 +65,5 @@ def verify(log: AccessLog, stated: list[Anchor]) -> int:
 
 def _contract(chain: Chain):
     if "Anchor" not in chain.deployment.contracts:
-        raise DeploymentError("this deployment has no Anchor contract: deploy again, or add its address to the deployment file")
+        raise DeploymentError("no Anchor contract in the deployment file: deploy again, or add its address")
     return chain.contract("Anchor")

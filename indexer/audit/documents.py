@@ -62,8 +62,9 @@ def figures(audit: Audit) -> dict[str, plots.Draw]:
 
 def html(audit: Audit) -> bytes:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True,
+    )  # fmt: skip
     environment.filters["cell"] = _cell
     page = environment.get_template("report.html.j2").render(
         title=title(audit), facts=facts(audit), problems=audit.problems,

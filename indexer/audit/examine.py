@@ -121,7 +121,8 @@ def _key(record: Record, keys: Sequence[EncryptionKey], market: int, epoch: int)
     for key in keys:
         if key.public == public:
             return key
-    raise AuditError(f"epoch {epoch} of market {market} needs version {found.auditor_version} of the auditor's key: give its keystore")
+    version = found.auditor_version
+    raise AuditError(f"epoch {epoch} of market {market} needs version {version} of the auditor's key: give its keystore")
 
 
 # --- The clearing ---
@@ -156,7 +157,11 @@ def _offsets(orders: Sequence[Terms | None], fills: Sequence[int], clearing: Cle
 
 def _clearing(view: AuditView, clearing: Clearing) -> list[str]:
     pairs = {"price": (view.price, clearing.price), "volume": (view.volume, clearing.volume)}
-    return [f"the {what} is {theirs}, and these orders give {ours}" for what, (theirs, ours) in pairs.items() if theirs != ours]
+    return [
+        f"the {what} is {theirs}, and these orders give {ours}"
+        for what, (theirs, ours) in pairs.items()
+        if theirs != ours
+    ]
 
 
 def _fills(view: AuditView, clearing: Clearing, offsets: tuple[int, int] | None) -> list[str]:
@@ -258,12 +263,11 @@ def _proof(record: Record, found: EpochRecord) -> list[str]:
         record.relayer_owners[found.leader],
     )  # fmt: skip
     deployment, terms = record.deployment, record.markets[found.market]
-    stated = statements.settle(
-        call, deployment.chain_id, deployment.pool, terms, parties, found.reveal_chain, found.reference, len(found.reveals)
-    )
+    chain = found.reveal_chain, found.reference, len(found.reveals)
+    stated = statements.settle(call, deployment.chain_id, deployment.pool, terms, parties, *chain)
     entry = deployment.verifiers[stated.circuit]
     if circuits.load(stated.circuit).id != entry.id:
-        raise AuditError(f"the verification key of {stated.circuit} here is not the deployment's: build the circuits that were deployed")
+        raise AuditError(f"the key of circuit {stated.circuit} here is not the deployment's: build what was deployed")
     publics = stated.publics(entry.id, deployment.chain_id, deployment.pool)
     if sponge(list(stated.d)) != stated.digest:
         return ["its digest is not that of its statement"]

@@ -102,7 +102,8 @@ def _orders(record: Record) -> list[Refusal]:
     for order in record.orders.values():
         if order.reclaim and order.reclaim.forfeit and order.reveal is None:
             at = record.at("Market.Reclaimed", order.quota_nullifier)
-            found.append(Refusal("bond forfeited", order.market, order.epoch, f"order {order.oc}", "it was never revealed", at))
+            place = order.market, order.epoch
+            found.append(Refusal("bond forfeited", *place, f"order {order.oc}", "it was never revealed", at))
     for epoch in record.epochs.values():
         if epoch.failed_block is not None:
             event = record.event("Market.Failed", epoch.market, epoch.epoch)
@@ -124,8 +125,8 @@ def _registries(record: Record) -> list[Refusal]:
                 held.add(id)
             elif id in held:
                 held.remove(id)
-                why = "the issuer revoked it"
-                found.append(Refusal("credential revoked", None, None, f"credential {id}", why, record.reference(event)))
+                what = None, None, f"credential {id}", "the issuer revoked it"
+                found.append(Refusal("credential revoked", *what, record.reference(event)))
     for event in record.named("Credentials.WalletSet"):
         if not event.args["admitted"]:
             why = "the issuer withdrew it: no deposit from it any more"
@@ -153,7 +154,7 @@ def trace(record: Record, keys: Sequence[EncryptionKey], word: int) -> list[Step
     for epoch in record.epochs.values():
         if epoch.settlement and _is(record, word, epoch.settlement.position + 2 * epoch.settlement.count, 2):
             return [_fee_step(record, keys, epoch)]
-    raise AuditError(f"nothing up to block {record.block} is called {word}: give an order, a nullifier, a note or its position")
+    raise AuditError(f"nothing up to block {record.block} is called {word}: give an order, a nullifier or a note")
 
 
 def _order_of(record: Record, word: int) -> OrderRecord | None:
@@ -185,7 +186,8 @@ def _order_steps(record: Record, keys: Sequence[EncryptionKey], order: OrderReco
         if record.epochs[order.market, order.epoch].settlement:
             steps.append(_settled_step(record, keys, order))
     if order.reclaim:
-        says = {"refund note": str(order.reclaim.position), "bond": "forfeited" if order.reclaim.forfeit else "returned"}
+        bond = "forfeited" if order.reclaim.forfeit else "returned"
+        says = {"refund note": str(order.reclaim.position), "bond": bond}
         what = "cancelled" if order.reclaim.cancelled else "taken back"
         steps.append(Step(what, says, record.at("Market.Reclaimed", order.quota_nullifier)))
     return steps
@@ -206,7 +208,8 @@ def _settled_step(record: Record, keys: Sequence[EncryptionKey], order: OrderRec
 
 
 def _fee_step(record: Record, keys: Sequence[EncryptionKey], epoch: EpochRecord) -> Step:
-    found, first = examine(record, keys, epoch.market, epoch.epoch, verify=False), epoch.settlement.position + 2 * epoch.settlement.count
+    found = examine(record, keys, epoch.market, epoch.epoch, verify=False)
+    first = epoch.settlement.position + 2 * epoch.settlement.count
     quote = record.markets[epoch.market].quote
     says = {
         f"leader's note {first}": f"{found.leader_fee} of {quote}",

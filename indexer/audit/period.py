@@ -73,8 +73,8 @@ def audit(
     """
     if verify and (pending := record.index.unverified(of.last)):
         raise AuditError(f"the index has {pending} proofs to verify yet: let `shadowpool indexer run` finish")
-    examined = []
-    settled = [key for key, found in sorted(record.epochs.items()) if found.settlement and found.settlement.block > of.after]
+    examined, epochs = [], sorted(record.epochs.items())
+    settled = [key for key, found in epochs if found.settlement and found.settlement.block > of.after]
     for done, (market, epoch) in enumerate(settled, start=1):
         examined.append(examine(record, keys, market, epoch, verify))
         progress(done, len(settled))

@@ -57,7 +57,8 @@ def prices(examined: Sequence[Examination]) -> Draw:
         places = range(len(examined))
         above.plot(places, [one.reference for one in examined], color=GREY, linestyle="--", label="reference")
         traded = [place for place in places if examined[place].volume]
-        above.plot(traded, [examined[place].price for place in traded], color=INK, marker="o", markersize=3, label="price")
+        paid = [examined[place].price for place in traded]
+        above.plot(traded, paid, color=INK, marker="o", markersize=3, label="price")
         above.set_ylabel("quote units a lot")
         _legend(above)
         below.bar(places, [one.volume for one in examined], color=DEMAND, width=0.6)
@@ -95,7 +96,8 @@ def curve(one: Examination) -> Draw:
             asked = sorted((terms.price, terms.quantity) for terms in book if terms.side == side)
             axes.step(*_steps(asked, side, ends), where="post", color=colour, label=name)
         axes.axvline(one.clearing.clamped, color=INK, linewidth=0.8, linestyle=":")
-        axes.set_title(f"market {one.market}, epoch {one.epoch}: {one.volume} lots at {one.price}", fontsize=8, loc="left")
+        name = f"market {one.market}, epoch {one.epoch}: {one.volume} lots at {one.price}"
+        axes.set_title(name, fontsize=8, loc="left")
         axes.set_xlabel("price, quote units a lot")
         axes.set_ylabel("lots")
         axes.yaxis.get_major_locator().set_params(integer=True)

@@ -29,7 +29,10 @@ _KEYS = {
     "Keys.AuditorKeySet": ("version",),
     "Keys.TreasurySet": ("version",),
     "Relayers.KeyRegistered": ("relayer", "version"),
-} | {f"Market.{name}": ("market", "epoch") for name in ("EpochOpened", "ReferenceFixed", "Settled", "Failed", "Printed")}
+    "Market.ReferenceFixed": ("market", "epoch"),
+    "Market.Settled": ("market", "epoch"),
+    "Market.Failed": ("market", "epoch"),
+}
 """Events that happen once for what these arguments name."""
 
 
@@ -131,7 +134,8 @@ class Record(State):
             try:
                 self.apply(event)
             except (LookupError, ValueError) as error:
-                raise Diverged(f"{name} of block {event.block} does not follow from the events before it: {error!r}") from error
+                what = f"{name} of block {event.block}"
+                raise Diverged(f"{what} does not follow from the events before it: {error!r}") from error
             self._named[name].append(event)
             if name == "Pool.Spent":
                 self._spent[event.tx] += event.args["nullifiers"]

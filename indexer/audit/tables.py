@@ -74,16 +74,14 @@ def make(
             "epochs": _epochs(record, {(one.market, one.epoch): one for one in examined}, after),
             "orders": [order_row(line) for one in examined for line in one.lines],
             "checks": [row for one in examined for row in _checks(one)],
-            "refusals": [
-                {"kind": one.kind, "market": one.market, "epoch": one.epoch, "subject": one.subject, "why": one.why} | _reference(one.at)
-                for one in found
-            ],
-            "keys": [
-                {name: str(getattr(key, name)) if name in "xy" else getattr(key, name) for name in COLUMNS["keys"]} | _reference(key.at)
-                for key in keys
-            ],
+            "refusals": [_row("refusals", one) for one in found],
+            "keys": [_row("keys", key) | {"x": str(key.x), "y": str(key.y)} for key in keys],
         }
     )
+
+
+def _row(name: str, of: Refusal | KeyVersion) -> Row:
+    return {column: getattr(of, column) for column in COLUMNS[name]} | _reference(of.at)
 
 
 def _epochs(record: Record, examined: dict[tuple[int, int], Examination], after: int) -> list[Row]:
@@ -92,7 +90,8 @@ def _epochs(record: Record, examined: dict[tuple[int, int], Examination], after:
         one = examined.get(key)
         if one is None and found.failed_block is None and not found.void:
             continue
-        at = one.settled if one else record.at("Market.Failed" if found.failed_block is not None else "Market.ReferenceFixed", *key)
+        ended = "Market.ReferenceFixed" if found.failed_block is None else "Market.Failed"
+        at = one.settled if one else record.at(ended, *key)
         if at.block <= after:
             continue
         rows.append({

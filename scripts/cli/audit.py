@@ -31,19 +31,16 @@ app = typer.Typer(no_args_is_help=True, help="Open, check and report what was se
 
 PROGRESS_SECONDS = 5
 
-Keys = Annotated[
-    list[Path], typer.Option("--key", envvar="SHADOWPOOL_AUDITOR", help="Keystore of the auditor's key; again for each version.")
-]
-OwnKeys = Annotated[
-    list[Path] | None, typer.Option("--key", envvar="SHADOWPOOL_AUDITOR", help="Keystore of the auditor's key; again for each version.")
-]
+_KEY = typer.Option("--key", envvar="SHADOWPOOL_AUDITOR", help="Keystore of the auditor's key; again for each version.")
+Keys = Annotated[list[Path], _KEY]
+OwnKeys = Annotated[list[Path] | None, _KEY]
 Database = Annotated[
     str, typer.Option("--database", envvar="SHADOWPOOL_INDEX", help="The index.", show_default="build/indexer.sqlite")
 ]
 FromChain = Annotated[bool, typer.Option("--from-chain", help="Make an index of the chain first, and trust no other.")]
 Log = Annotated[
     str | None,
-    typer.Option("--log", envvar="SHADOWPOOL_ACCESS_LOG", help="The access log: a file or a URL.", show_default="build/access-log.sqlite"),
+    typer.Option("--log", envvar="SHADOWPOOL_ACCESS_LOG", help="The access log: a file (build/access-log.sqlite) or a URL."),
 ]
 Begin = Annotated[str | None, typer.Option("--from", help="First block, or a time such as 2026-01-31.")]
 End = Annotated[str | None, typer.Option("--to", help="Last block, or the time it is before.")]
@@ -80,7 +77,8 @@ def trader(
     owner: Annotated[str | None, typer.Option(help="The trader's owner word.")] = None,
     credential: Annotated[int | None, typer.Option(help="Or its credential's id.")] = None,
     begin: Begin = None, end: End = None, confirmations: Confirmations = CONFIRMATIONS,
-    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None, as_json: AsJson = False,
+    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Every order that a trader settled in a period, with its fill."""
     if (owner is None) == (credential is None):
@@ -121,7 +119,8 @@ def trace(
 
 @app.command("keys")
 def keys_(
-    key: OwnKeys = None, database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, as_json: AsJson = False
+    key: OwnKeys = None, database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False,
+    as_json: AsJson = False,
 ) -> None:
     """Every version of the auditor's, treasury's and relayers' keys, since when, and for how many epochs."""
     with _index(database_url, from_chain) as index:
@@ -137,14 +136,16 @@ def keys_(
 @app.command()
 def refused(
     key: Keys, begin: Begin = None, end: End = None, confirmations: Confirmations = CONFIRMATIONS,
-    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None, as_json: AsJson = False,
+    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Who was refused in a period, and why: invalid reveals, forfeits, failed epochs, revocations."""
     with _index(database_url, from_chain) as index:
         found = _audited(index, _keys(key), begin, end, confirmations, log, "audit refused", "period")
     hidden = ("time", "log_index", "event")
     rows = found.tables.rows["refusals"]
-    show(rows if as_json else [{name: value for name, value in row.items() if name not in hidden} for row in rows], as_json)
+    short = [{name: value for name, value in row.items() if name not in hidden} for row in rows]
+    show(rows if as_json else short, as_json)
 
 
 @app.command("report")
@@ -153,7 +154,8 @@ def report_(
     key: Keys,
     office: Annotated[Path, typer.Option(help="Keystore of the EVM account that signs: the auditor's on chain.")],
     begin: Begin = None, end: End = None, confirmations: Confirmations = CONFIRMATIONS,
-    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None, as_json: AsJson = False,
+    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Write the signed report of a period: HTML, PDF, CSV, Parquet; the same bytes whenever it is made."""
     signer = keystore.account(office, keystore.password())
@@ -169,15 +171,16 @@ def report_(
 def verify_report(
     folder: Annotated[Path, typer.Argument(help="The report.")],
     office: Annotated[str | None, typer.Option(help="Address of the account that must have signed.")] = None,
-    on_chain: Annotated[bool, typer.Option("--on-chain", help="Look up the signer and every line's place on the chain.")] = False,
+    on_chain: Annotated[bool, typer.Option("--on-chain", help="Look up signer and lines on the chain.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold a report's files to its signature, and its lines to the chain."""
     if office is None and not on_chain:
-        raise CommandError("who must have signed? give --office ADDRESS, or --on-chain to take the registered auditor's account")
+        raise CommandError("who must have signed? give --office ADDRESS, or --on-chain for whom the chain names")
     verified = report.verify(folder, office)
-    places = report.verify_references(folder, verified, session().chain, _progress("places looked up")) if on_chain else None
-    manifest = verified.manifest
+    manifest, places = verified.manifest, None
+    if on_chain:
+        places = report.verify_references(folder, verified, session().chain, _progress("places looked up"))
     facts = {"signer": verified.signer, "files": len(manifest["files"]), "last block": manifest["last_block"]["number"]}
     show(facts | {"places on the chain": places, "fills": manifest["fills"], "problems": manifest["problems"]}, as_json)
 
@@ -185,14 +188,15 @@ def verify_report(
 @app.command("verify-log")
 def verify_log(
     log: Log = None,
-    by: Annotated[str | None, typer.Option("--by", help="The account that anchors it, to hold it to the chain too.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Account that anchors it: hold it to the chain too.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold the access log to itself, and to its anchors on the chain."""
     with _log(log) as found:
         covered = anchors.verify(found, anchors.anchors(session().chain, by)) if by else anchors.verify(found, [])
         count, head = found.head()
-    show({"rows": count, "head": head, "anchored rows": covered, "rows that could be cut off unseen": count - covered}, as_json)
+    facts = {"rows": count, "head": head, "anchored rows": covered}
+    show(facts | {"rows that could be cut off unseen": count - covered}, as_json)
 
 
 @app.command()
