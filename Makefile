@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 VENV := $(CURDIR)/build/venv/bin
 
-# demo: ORDERS=path.csv trades that file, SERVE=1 leaves the network running at the end.
+# demo: ORDERS=path.csv trades that file, SERVE=1 keeps network and explorer up until Ctrl-C.
 export ORDERS SERVE
 
 .PHONY: setup demo test soak faults load figures lock clean

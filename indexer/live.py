@@ -67,7 +67,7 @@ class _Teller:
         self._say, self._next = say, time.monotonic() + SAY_SECONDS
 
     def __call__(self, at: Progress) -> None:
-        if time.monotonic() < self._next:
+        if at.block == at.head or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + SAY_SECONDS
         left = "" if at.eta_s is None else f", {at.eta_s:.0f} s to go"
@@ -81,6 +81,7 @@ class Heads:
         self.url, self.say = url, say
         self._socket: ClientConnection | None = None
         self._retry_at = 0.0
+        self._asking = False
 
     def wait(self, seconds: float = QUIET_SECONDS) -> None:
         """Return when there is a new head, or may be; after `seconds` at the latest."""
@@ -115,13 +116,16 @@ class Heads:
         except (WebSocketException, OSError, TimeoutError, ValueError) as error:
             self._drop(error)
             return False
+        self._asking = False
         self.say("new blocks are pushed by WebSocket")
         return True
 
     def _drop(self, error: Exception) -> None:
         self.close()
         self._retry_at = time.monotonic() + RETRY_SECONDS
-        self.say(f"no WebSocket at {self.url} ({type(error).__name__}): asking every {POLL_SECONDS:g} s meanwhile")
+        if not self._asking:
+            self.say(f"no WebSocket at {self.url} ({type(error).__name__}): asking every {POLL_SECONDS:g} s meanwhile")
+        self._asking = True
 
 
 def websocket_url(rpc_url: str) -> str:

@@ -18,7 +18,7 @@ def demo(
     validators: Annotated[int, typer.Option(help="1 or 5.")] = 5,
     report: Annotated[Path, typer.Option(help="Where to write the report.")] = FOLDER / "report.json",
     directory: Annotated[Path, typer.Option("--dir", help="Where the network and its files go.")] = FOLDER,
-    serve: Annotated[bool, typer.Option("--serve", help="Leave the network running at the end.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Keep the network and the explorer up until interrupted.")] = False,
 ) -> None:
     """A private trade, end to end, on a proof-of-authority network on this machine."""
     try:

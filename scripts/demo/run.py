@@ -9,6 +9,7 @@ from pathlib import Path
 from offchain.paths import BUILD
 from scripts import network
 from scripts.demo import conservation, steps_after, steps_fail, steps_open, steps_settle, steps_trade, views
+from scripts.demo.explorer import Explorer, explorer
 from scripts.demo.narration import Narrator
 from scripts.demo.report import Report
 from scripts.demo.terms import reference_price
@@ -26,26 +27,22 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def started_network(folder: Path, world: World, validators: int, keep: bool = False) -> Iterator[str]:
-    """A fresh network in `folder`; its RPC address.
-
-    It ends with the block, however that ends; with `keep` only where that fails.
-    """
+def started_network(folder: Path, world: World, validators: int, usual_ports: bool = False) -> Iterator[str]:
+    """A fresh network in `folder`, which ends with the block, however that ends; its RPC address."""
     if folder.exists():
         network.wipe(folder) if (folder / "network.json").exists() else shutil.rmtree(folder)
     paying = [*world.accounts.values(), *(who.account for who in world.institutions.values())]
     plan = network.Plan(
         validators=validators,
-        port_base=_ports() if keep else network.free_port_base(),
+        port_base=_ports() if usual_ports else network.free_port_base(),
         funded=tuple(sorted(account.address for account in paying)),
     )
     with world.report.timed("start network", f"{validators} validators"):
         running = network.start(folder, plan, say=world.say.line)
-    with ExitStack() as stack:
-        stack.callback(running.stop)
+    try:
         yield running.http
-        if keep:
-            stack.pop_all()
+    finally:
+        running.stop()
 
 
 def _ports() -> int:
@@ -57,13 +54,14 @@ def _ports() -> int:
 def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, serve: bool = False) -> World:
     """Run the demonstration and write its report to `out`, also where it fails.
 
-    With `serve` the network stays up afterwards, and the command line's deployment file names it.
-    Raises BadOrders before anything starts; DemoError or a component's own error where
-    something is not as promised.
+    With `serve` the network and the explorer stay up until the process is interrupted, and the command
+    line's deployment file names the network. Raises BadOrders before anything starts; DemoError or a
+    component's own error where something is not as promised.
     """
     rows = read_orders(orders)
     say = Narrator()
-    shutil.rmtree(folder / "world", ignore_errors=True)
+    for name in ("world", "index"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "world").mkdir(parents=True)
     out.unlink(missing_ok=True)
     world = new_world(folder / "world", validators, say)
@@ -71,22 +69,30 @@ def run(orders: Path, validators: int, out: Path, folder: Path = FOLDER, serve: 
     # SIGINT too: a shell's background job inherits it ignored.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _terminate)
-    try:
-        with started_network(folder / "network", world, validators, serve) as rpc:
+    with ExitStack() as stack:
+        try:
+            rpc = stack.enter_context(started_network(folder / "network", world, validators, serve))
             play(world, rpc, rows)
-    finally:
-        say.console.print(world.report.table())
-        world.report.write(out)
-    say.line(f"all of it in {world.report.json()['seconds']:.0f} s; the report is {out}")
-    if serve:
-        _invite(world, folder / "network")
+            shown = stack.enter_context(explorer(world, folder / "index"))
+        finally:
+            say.console.print(world.report.table())
+            world.report.write(out)
+        say.line(f"all of it in {world.report.json()['seconds']:.0f} s; the report is {out}")
+        say.line(f"the explorer is at {shown.address}" + ("" if serve else ", and ends now: SERVE=1 keeps it"))
+        if serve:
+            _serve(world, shown, network.status(folder / "network").ws)
     return world
 
 
-def _invite(world: World, folder: Path) -> None:
+def _serve(world: World, shown: Explorer, websocket: str) -> None:
+    """Leave everything up until interrupted."""
     world.chain.deployment.save(BUILD / "deployment.json")
-    world.say.line(f"the network stays at {world.chain.rpc_url}: set SHADOWPOOL_RPC to it if that is not port 8545")
-    world.say.line(f"stop it with `python -m scripts.network stop --dir {folder}`")
+    world.say.line(f"the network is at {world.chain.rpc_url}: set SHADOWPOOL_RPC to it if that is not port 8545")
+    world.say.line("Ctrl-C ends both")
+    try:
+        shown.serve(world, websocket)
+    except Terminated:
+        world.say.line("ended")
 
 
 def play(world: World, rpc: str, rows: list[OrderRow]) -> None:

@@ -52,7 +52,8 @@ class Institution:
 
 @dataclass
 class World:
-    """Everything that a run holds. Keys live in memory alone and end with it."""
+    """Everything that a run holds. Keys live in memory alone and end with it, but for the auditor's where the
+    explorer is served."""
 
     folder: Path
     report: Report

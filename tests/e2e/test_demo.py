@@ -7,6 +7,7 @@ not come out as promised, and these tests check the outcome again from the chain
 import json
 from itertools import chain as flatten
 
+import httpx
 import pytest
 
 from offchain.auditor import open_epoch
@@ -15,6 +16,7 @@ from offchain.notes import Side
 from offchain.records import EpochState
 from offchain.wallet import Fate
 from scripts.demo import conservation, views
+from scripts.demo.explorer import explorer
 from scripts.demo.steps_trade import MISBEHAVING
 from scripts.demo.world import EXPIRED, WITHOUT_CREDENTIAL
 from tests.e2e.conftest import EVENTS
@@ -244,3 +246,16 @@ def test_p8_an_institution_whose_credential_has_expired_still_leaves(run):
     who.wallet.withdraw(token.word, held, who.account.address)
     balance = run.world.chain.token(token.word).functions.balanceOf(who.account.address)
     assert run.world.chain.call(balance) == held > 0
+
+
+def test_the_explorer_shows_the_run_with_every_proof_verified_again(run):
+    ledger = run.world.ledger
+    with explorer(run.world, run.folder / "index") as shown, httpx.Client(base_url=shown.address, timeout=60) as client:
+        status = client.get("/v1/status").json()
+        proofs = client.get("/v1/proofs", params={"limit": 200}).json()["items"]
+        page = client.get("/")
+    assert status["counts"]["epochs"] == len(ledger.epochs) and status["divergence"] is None
+    assert status["counts"]["settled"] == sum(1 for epoch in ledger.epochs.values() if epoch.settlement) > 0
+    assert {proof["circuit"] for proof in proofs} >= {"transact", "commit", "settle_8", "reclaim", "advance", "print"}
+    assert all(proof["verified"] for proof in proofs)
+    assert page.status_code == 200 and "<title>" in page.text
