@@ -14,12 +14,13 @@ from offchain.chain import ChainError
 from offchain.coins import InsufficientFunds
 from offchain.holdings import PlacedOrder
 from offchain.notes import Side, Terms
+from offchain.prover import ProverError
 from scripts.demo.world import Institution, World
 from scripts.venue.world import PRICE
 
 AGAIN_SECONDS = 1.0
 SIDES = (Side.BUY, Side.SELL)
-EXPECTED = (ChainError, Refused, InsufficientFunds)
+EXPECTED = (ChainError, Refused, InsufficientFunds, ProverError)
 
 
 class Flow:
