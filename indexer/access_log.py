@@ -133,7 +133,7 @@ class AccessLog:
             if entry.number != len(links):
                 raise LogBroken(f"row {len(links)} is missing: row {entry.number} stands in its place")
             if entry.link != entry.expected(links[entry.number - 1]):
-                raise LogBroken(f"row {entry.number} does not follow from the rows before it: it or one before was changed")
+                raise LogBroken(f"row {entry.number} does not follow from those before it: it or they were changed")
             links[entry.number] = entry.link
         return links
 

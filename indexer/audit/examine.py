@@ -122,7 +122,7 @@ def _key(record: Record, keys: Sequence[EncryptionKey], market: int, epoch: int)
         if key.public == public:
             return key
     version = found.auditor_version
-    raise AuditError(f"epoch {epoch} of market {market} needs version {version} of the auditor's key: give its keystore")
+    raise AuditError(f"epoch {epoch} of market {market} needs version {version} of the auditor's key: give --key")
 
 
 # --- The clearing ---

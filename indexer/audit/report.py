@@ -105,7 +105,7 @@ def _digest(path: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path, office: str | None = None) -> Verified:
-    """Hold a report to its signature. ReportError for anything changed, added or missing, or another than `office`'s."""
+    """Hold a report to its signature. ReportError if anything was changed, or `office` did not sign."""
     try:
         text, signature = (folder / MANIFEST).read_text(), (folder / SIGNATURE).read_text().strip()
         manifest = json.loads(text)

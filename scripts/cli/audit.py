@@ -40,7 +40,7 @@ Database = Annotated[
 FromChain = Annotated[bool, typer.Option("--from-chain", help="Make an index of the chain first, and trust no other.")]
 Log = Annotated[
     str | None,
-    typer.Option("--log", envvar="SHADOWPOOL_ACCESS_LOG", help="The access log: a file (build/access-log.sqlite) or a URL."),
+    typer.Option("--log", envvar="SHADOWPOOL_ACCESS_LOG", help="The access log, a file or a URL; else build/access-log.sqlite."),
 ]
 Begin = Annotated[str | None, typer.Option("--from", help="First block, or a time such as 2026-01-31.")]
 End = Annotated[str | None, typer.Option("--to", help="Last block, or the time it is before.")]
