@@ -108,7 +108,7 @@ def message(chain_id: int, pool: str, address: str, role: Role, nonce: str) -> d
 # --- Logging in ---
 
 
-@router.post("/login/challenge")
+@router.post("/login/challenge", responses=documented(400))
 def post_challenge(request: Request, view: Reads, body: ChallengeBody) -> Challenge:
     """Something for the wallet to sign; good for five minutes, once."""
     address = body.address.lower()
@@ -120,7 +120,7 @@ def _message(view: View, address: str, role: Role, nonce: str) -> dict[str, Any]
     return message(view.deployment.chain_id, view.deployment.contracts["Pool"], address, role, nonce)
 
 
-@router.post("/login", responses=documented(401, 403))
+@router.post("/login", responses=documented(400, 401, 403))
 def post_login(request: Request, view: Reads, body: LoginBody) -> Token:
     """A token for an answered challenge, to be sent as `Authorization: Bearer …`."""
     address = body.address.lower()
