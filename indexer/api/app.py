@@ -34,7 +34,7 @@ def create_app(engine: Engine, deployment: Deployment, settings: Settings = Sett
         async with hub.running():
             yield
 
-    app = FastAPI(title="Shadowpool indexer", version=VERSION, description=ABOUT, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(title="Shadowpool indexer", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)    # FastAPI's pages load scripts from elsewhere
     app.state.source, app.state.hub = source, hub
     app.state.signer, app.state.log = Signer(load_key(settings.key_file), settings.token_seconds), settings.log or RecentLog()
     problems.install(app)

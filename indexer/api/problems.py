@@ -56,7 +56,7 @@ def install(app: FastAPI) -> None:
 
 
 def _http(request: Request, error: HTTPException) -> ProblemResponse:
-    detail = "nothing is here; /docs lists what is" if error.status_code == 404 else str(error.detail)
+    detail = "nothing is here; /openapi.json lists what is" if error.status_code == 404 else str(error.detail)
     return answer(error.status_code, detail, error.headers)
 
 

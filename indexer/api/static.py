@@ -34,7 +34,7 @@ def get_file(request: Request, path: str) -> Response:
     file = _file(folder, path)
     if file is None:
         if path.split("/")[0] in OURS or "." in path.rsplit("/", 1)[-1]:
-            raise Problem(404, "nothing is here; /docs lists what is")
+            raise Problem(404, "nothing is here; /openapi.json lists what is")
         file = folder / "index.html"
     lasting = path.startswith("assets/")
     headers = HEADERS | {"Cache-Control": FOR_EVER if lasting else "no-cache"}
