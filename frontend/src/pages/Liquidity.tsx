@@ -26,6 +26,8 @@ const STEPS: [string, string][] = [
   ["604800", "1 week"],
 ];
 const SHOWN = 12;
+// As many windows as one page of the API holds, the latest of them.
+const CHARTED = 2_000;
 const NO_MARKETS: LiquidityMarket[] = [];
 const NO_VENUES: Venue[] = [];
 
@@ -46,8 +48,10 @@ export function Liquidity() {
   const from = days && timestamp !== null ? Math.floor((timestamp - Number(days) * DAY) / WINDOW) * WINDOW : null;
   const wanted = { market: market?.market, venue: venue?.venue, from, step };
   const ready = market !== null && venue !== null;
+  const earliest =
+    venue?.last == null ? from : Math.max(from ?? 0, (Math.floor(venue.last / step) - CHARTED + 2) * step);
   const windows = useApi<List<LiquidityWindow>>(
-    ready ? query("/v1/liquidity/windows", { ...wanted, limit: 2000 }) : null,
+    ready ? query("/v1/liquidity/windows", { ...wanted, from: earliest, limit: CHARTED }) : null,
     revision,
   );
   const heat = useApi<Heatmap>(
