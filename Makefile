@@ -15,8 +15,9 @@ demo: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.demo $${ORDERS:+--orders "$$ORDERS"} $${SERVE:+--serve}
 
 # ape's plugin shows every local variable, keys too, of a failing test: only tests/ape has it.
-# TESTS narrows it: make test TESTS="tests/network -k crash". WORKERS=0 keeps to one process.
-WORKERS ?= 2
+# TESTS narrows it: make test TESTS="tests/network -k crash". WORKERS=0 keeps to one process;
+# three keep two cores busy, since much of it waits for blocks.
+WORKERS ?= 3
 PYTEST := PATH="$(VENV):$$PATH" HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis python -m pytest -p no:ape_test
 test: setup
 	@$(PYTEST) -n $(WORKERS) --dist loadfile $(TESTS)

@@ -11,7 +11,8 @@ settings.load_profile("loaded")
 TOGETHER = {
     # One demonstration of minutes, which all of these read; and what ape compiles, which it keeps in one place.
     "demonstration": (
-        "e2e/test_cli.py", "e2e/test_demo.py", "e2e/test_disclosure.py", "e2e/test_recipes.py", "network/test_ape.py",
+        "e2e/test_audit.py", "e2e/test_cli.py", "e2e/test_demo.py", "e2e/test_disclosure.py", "e2e/test_recipes.py",
+        "network/test_ape.py",
     ),
     # What one compiled, the other reads.
     "ablation": ("ablation/",),
@@ -20,7 +21,7 @@ TOGETHER = {
 }  # fmt: skip
 """Files, or folders, that one worker runs."""
 
-LONGEST = ("ablation", "demonstration")
+LONGEST = ("ablation", "demonstration", "indexer")
 """Groups that are begun first, so that none is left alone at the end."""
 
 
