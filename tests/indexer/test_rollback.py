@@ -1,5 +1,7 @@
 """Branches that the chain leaves: the tables follow to the byte, as deep as allowed, and no deeper."""
 
+from types import SimpleNamespace
+
 import pytest
 from eth_account import Account
 from sqlalchemy import select
@@ -8,22 +10,30 @@ from indexer import database, models
 from indexer.follow import Follower
 from offchain.chain import Chain
 from offchain.ledger import Diverged
-from tests.indexer.conftest import new_branch
+from tests.indexer.conftest import REFERENCE, new_branch
+from tests.world import anvil, build_world
 
 DEPTH = 40
 
 
 @pytest.fixture
-def chain(story):
-    return new_branch(story)
+def pool(tmp_path):
+    """A pool on a chain of its own: an anvil that reorganised deeply may forget the state of blocks."""
+    with anvil() as url:
+        yield SimpleNamespace(url=url, world=build_world(url, tmp_path, price=REFERENCE))
 
 
-def admit(story, count: int) -> None:
+@pytest.fixture
+def chain(pool):
+    return new_branch(pool)
+
+
+def admit(pool, count: int) -> None:
     """Blocks with an event each, unlike any before; by a client that knows no nonce of a branch that is gone."""
-    chain = Chain(story.url, story.world.deployment, poll_seconds=0.01)
+    chain = Chain(pool.url, pool.world.deployment, poll_seconds=0.01)
     for _ in range(count):
         call = chain.contract("Credentials").functions.admit_wallet(Account.create().address)
-        chain.send(story.world.accounts["issuer"], call)
+        chain.send(pool.world.accounts["issuer"], call)
 
 
 def digest(engine) -> str:
@@ -49,23 +59,23 @@ def follower(chain, engines):
     made.close()
 
 
-def test_reorganisations_leave_what_a_fresh_sync_makes(story, chain, follower, engines):
+def test_reorganisations_leave_what_a_fresh_sync_makes(pool, chain, follower, engines):
     request = chain.web3.provider.make_request
     for depth in (1, 3, 17, DEPTH - 1):
-        admit(story, 2)
+        admit(pool, 2)
         follower.sync()
         before = digest(follower.engine)
         assert "error" not in request("anvil_reorg", [depth, []])
-        admit(story, 1)
+        admit(pool, 1)
         assert follower.sync() == chain.head() and digest(follower.engine) != before
     follower.finish()
     assert digest(follower.engine) == fresh(engines, chain)
 
 
-def test_a_shorter_chain_is_followed_back(story, chain, follower, engines):
+def test_a_shorter_chain_is_followed_back(pool, chain, follower, engines):
     mark = chain.web3.provider.make_request("evm_snapshot", [])["result"]
     height = follower.block
-    admit(story, 5)
+    admit(pool, 5)
     follower.sync()
     chain.web3.provider.make_request("evm_revert", [mark])
     assert follower.sync() == chain.head() == height
@@ -87,9 +97,9 @@ def test_the_settled_epoch_is_undone_and_done_again(story, engines):
     deep.close()
 
 
-def test_deeper_than_allowed_stops(story, chain, follower):
-    admit(story, 1)     # an empty block that is made again is the same
-    story.world.mine(DEPTH)
+def test_deeper_than_allowed_stops(pool, chain, follower):
+    admit(pool, 1)     # an empty block that is made again is the same
+    pool.world.mine(DEPTH)
     follower.sync()
     chain.web3.provider.make_request("anvil_reorg", [DEPTH + 1, []])
     before = digest(follower.engine)
