@@ -165,7 +165,13 @@ def test_only_the_proof_of_the_statement_that_was_asked_for_is_taken(job, good):
         checked(changed(proof=other["proof"]), job)
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"7", b'{"made": 1}', b'{"made": {}}', b"[" * 100_000, b"\xff"])
+UNREADABLE = {
+    "nothing": b"", "empty": b"{}", "list": b"[]", "number": b"7", "bare": b'{"made": 1}', "hollow": b'{"made": {}}',
+    "deep": b"[" * 100_000, "no text": b"\xff",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE)
 def test_an_answer_that_cannot_be_read_is_refused(line, job):
     with pytest.raises(ProvingError, match="cannot be read"):
         checked(line, job)

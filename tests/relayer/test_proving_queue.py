@@ -296,8 +296,13 @@ def test_a_job_ends_with_its_deadline(broker, small):
     assert work(broker, KEYS[0], id) == "unawaited"
 
 
-@pytest.mark.parametrize("sealed", [b"", b"{}", b'{"wraps": [], "job": ""}', b'{"wraps": ["AA=="], "job": "AA=="}',
-                                    b"[" * 100_000, b"x" * ((1 << 24) + 1)])  # fmt: skip
+NO_JOBS = {
+    "nothing": b"", "empty": b"{}", "no wraps": b'{"wraps": [], "job": ""}', "hollow": b'{"wraps": ["AA=="], "job": "AA=="}',
+    "deep": b"[" * 100_000, "large": b"x" * ((1 << 24) + 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sealed", NO_JOBS.values(), ids=NO_JOBS)
 def test_a_worker_refuses_what_is_no_job(broker, sealed):
     broker.put("ab", sealed)
     assert work(broker, KEYS[0], "ab") != "answered"

@@ -76,7 +76,7 @@ def test_parameters_and_tokens(deployed):
         functions = chain.token(token.address).functions
         assert (chain.call(functions.symbol()), chain.call(functions.decimals())) == (symbol, token.decimals)
     assert deployment.start_block == min(receipt.block for receipt in seen)
-    assert len(seen) == len(deployment.tokens) + len(NAMES) + 7
+    assert len(seen) == len(deployment.tokens) + len(NAMES) + 8
 
 
 def test_a_development_key_is_marked():
