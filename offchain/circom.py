@@ -70,9 +70,9 @@ def _run(args: list[str], scratch: Path) -> str:
     wasi.argv = args
     wasi.stdout_file, wasi.stderr_file = str(log), str(errors)
     wasi.preopen_dir(str(ROOT), ".")
-    store = Store(wasm.engine())
+    store = Store(wasm.ENGINE)
     store.set_wasi(wasi)
-    linker = Linker(wasm.engine())
+    linker = Linker(wasm.ENGINE)
     linker.define_wasi()
     instance = linker.instantiate(store, wasm.load(COMPILER))
     code = 0

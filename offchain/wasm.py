@@ -3,20 +3,15 @@
 import hashlib
 import os
 import tempfile
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from wasmtime import Config, Engine, Module
+from wasmtime import Engine, Module
 
 from offchain.paths import BUILD
 
 CACHE = BUILD / "wasm"
-
-
-@cache
-def engine() -> Engine:
-    return Engine(Config())
+ENGINE = Engine()  # made at import: threads that each made one could not share modules
 
 
 def load(path: Path) -> Module:
@@ -28,8 +23,8 @@ def load(path: Path) -> Module:
     key = hashlib.sha256(version("wasmtime").encode() + code).hexdigest()
     cached = CACHE / f"{key}.cwasm"
     if cached.exists():
-        return Module.deserialize_file(engine(), str(cached))
-    module = Module(engine(), code)
+        return Module.deserialize_file(ENGINE, str(cached))
+    module = Module(ENGINE, code)
     replace_file(cached, bytes(module.serialize()))
     return module
 

@@ -60,7 +60,7 @@ class WitnessCalculator:
     def __init__(self, wasm_path: Path):
         self.name = wasm_path.stem
         self._circuit = wasm.load(wasm_path)
-        self._bridge = Module(wasm.engine(), wat2wasm(_BRIDGE))
+        self._bridge = Module(wasm.ENGINE, wat2wasm(_BRIDGE))
 
     def calculate(self, inputs: Inputs) -> bytes:
         """The witness as a .wtns file (version 2).
@@ -83,10 +83,10 @@ class _Run:
     def __init__(self, name: str, circuit: Module, bridge: Module):
         self.name = name
         self.errors: list[str] = []
-        self.store = Store(wasm.engine())
+        self.store = Store(wasm.ENGINE)
         instance = self._host(circuit)
         self.circuit = instance.exports(self.store)
-        linker = Linker(wasm.engine())
+        linker = Linker(wasm.ENGINE)
         linker.define_instance(self.store, "circuit", instance)
         self.bridge = linker.instantiate(self.store, bridge).exports(self.store)
         self.words = self.bridge["words"]
@@ -135,7 +135,7 @@ class _Run:
             "writeBufferMessage": (FuncType([], []), self._drain),  # log(): may be secret
             "showSharedRWMemory": (FuncType([], []), lambda: None),  # the same
         }
-        linker = Linker(wasm.engine())
+        linker = Linker(wasm.ENGINE)
         for name, (kind, handler) in handlers.items():
             linker.define(self.store, "runtime", name, Func(self.store, kind, handler))
         return linker.instantiate(self.store, circuit)
