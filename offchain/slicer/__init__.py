@@ -1,0 +1,1 @@
+"""Parent orders, worked as one child an epoch through a `Desk`."""
