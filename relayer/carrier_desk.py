@@ -13,10 +13,11 @@ from typing import Any
 from offchain.admission import WindowClosed, check_window
 from offchain.chain import Chain, Reverted, as_address
 from offchain.field import check_range
+from offchain.outbox import SendState
+from offchain.store import Send
 from relayer.carrier_calls import Carried, Reader, Refusal
 from relayer.carrier_limits import Clock, TokenBucket
-from relayer.sender import Sender, SendState
-from relayer.store import Send
+from relayer.sender import Sender
 
 PREFIX = "carry:"
 HOUR = 3600

@@ -20,11 +20,12 @@ from offchain.chain import Chain, ChainError
 from offchain.claims import Print
 from offchain.deployment import CONTRACTS, Deployment, DeploymentError
 from offchain.ledger import Diverged, Ledger
+from offchain.store import StoreError
 from relayer import check_machine as machine
 from relayer.check_machine import Findings, Level
 from relayer.reveal_keys import key_file
 from relayer.standing import Standing, pace
-from relayer.store import Store, StoreError
+from relayer.store import Store
 from relayer.telemetry.fields import place
 
 HEAD_SECONDS = 20.0

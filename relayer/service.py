@@ -16,11 +16,12 @@ from pathlib import Path
 
 from offchain.calls import Call
 from offchain.chain import Reverted
+from offchain.outbox import OPEN, SendState
 from relayer.duties import Duty
 from relayer.leader import Leader, LeaderError
 from relayer.pace import Pace
 from relayer.proving.job import Late
-from relayer.sender import OPEN, Sender, SendState
+from relayer.sender import Sender
 from relayer.standing import Standing
 from relayer.store import Store, Task
 from relayer.telemetry import log, metrics, span

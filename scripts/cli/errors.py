@@ -20,10 +20,10 @@ from offchain.keystore import KeystoreError
 from offchain.ledger import Diverged
 from offchain.prover import ProverError
 from offchain.snarkjs import SnarkjsError
+from offchain.store import StoreError
 from offchain.transcript import CeremonyError
 from relayer.config import ConfigError
 from relayer.leader import LeaderError
-from relayer.store import StoreError
 from scripts.cli.common import CommandError
 
 # ValueError is the root of every refusal of a value (RangeError, KeyMaterialError, SettlementError, …).

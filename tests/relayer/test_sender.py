@@ -12,10 +12,12 @@ from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
 from offchain import contracts
+from offchain import outbox as module
 from offchain.chain import Chain, ChainError, Reverted
-from relayer import sender as module
-from relayer.sender import BUMP_AFTER, Sender, SendState
-from relayer.store import Busy, Send, Store
+from offchain.outbox import BUMP_AFTER, SendState
+from offchain.store import Busy, Send
+from relayer.sender import Sender
+from relayer.store import Store
 from tests.relayer.databases import KINDS, database
 from tests.world import account, anvil
 
@@ -145,7 +147,7 @@ def test_a_call_that_failed_is_sent_anew(new):
 
 OTHER = """
 import os, signal, sys
-from relayer.store import Busy, Store
+from offchain.store import Busy, Store
 store = Store.open(sys.argv[1])
 try:
     store.lease(sys.argv[2])

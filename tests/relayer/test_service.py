@@ -18,13 +18,14 @@ from offchain.governance import Governance
 from offchain.keys import from_wallet
 from offchain.ledger import Ledger
 from offchain.notes import BPS, Side, Terms
+from offchain.outbox import SendState
 from offchain.paths import ROOT
 from offchain.records import EpochState
 from relayer.aggregate import FEWEST
 from relayer.config import RelayerConfig
 from relayer.duties import Duty
 from relayer.leader import Leader
-from relayer.sender import Sender, SendState
+from relayer.sender import Sender
 from relayer.service import PATIENCE, Service, Settings
 from relayer.store import Journal, Store
 from relayer.telemetry.metrics import PREFIX, REGISTRY, SHARES

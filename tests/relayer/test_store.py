@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select, text
 
+from offchain import store as module
 from offchain.chain import Event
 from offchain.deployment import Deployment
-from relayer import store as module
-from relayer.store import Busy, EventRow, Journal, Meta, Store, StoreError, Task, Tip
+from offchain.store import Busy, EventRow, Meta, StoreError, Tip
+from relayer import store as own
+from relayer.store import Journal, Store, Task
 from scripts.services import postgres
 from tests.relayer.databases import KINDS, database
 
@@ -27,7 +29,7 @@ def url(request, tmp_path_factory):
 def store(url):
     found = Store.open(url, DEPLOYMENT)
     with found.session() as session:
-        for table in (Task, EventRow, Tip, module.Timing):
+        for table in (Task, EventRow, Tip, own.Timing):
             for row in session.exec(select(table)):
                 session.delete(row)
     yield found
@@ -136,7 +138,7 @@ def test_an_error_undoes_its_transaction(store):
 
 
 def test_the_last_proving_times_are_kept(store, monkeypatch):
-    monkeypatch.setattr(module, "TIMINGS_KEPT", 3)
+    monkeypatch.setattr(own, "TIMINGS_KEPT", 3)
     for seconds in (1.5, 2.5, 3.5, 4.5):
         store.took("settle_8", seconds, 7)
     store.took("print", 0.25, 7)

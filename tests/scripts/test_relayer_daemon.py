@@ -10,9 +10,9 @@ import pytest
 
 from offchain.chain import ChainError, Reverted
 from offchain.ledger import Diverged
+from offchain.store import Busy, StoreError
 from relayer.config import CHECKS, ConfigError, RelayerConfig
 from relayer.service import Service, Settings
-from relayer.store import Busy, StoreError
 from scripts.cli import app
 from scripts.cli.relayer.run import listen
 
