@@ -4,6 +4,11 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
+  resolve: {
+    alias: [
+      { find: /^@shadowpool\/sdk/, replacement: decodeURIComponent(new URL("sdk/src", import.meta.url).pathname) },
+    ],
+  },
   build: {
     outDir: "../build/frontend",
     emptyOutDir: true,
@@ -17,5 +22,5 @@ export default defineConfig({
   // node_modules is a link into build/, beside which Vite keeps what it caches.
   cacheDir: "../build/web/.vite",
   server: { proxy: { "/v1": { target: "http://127.0.0.1:8570", ws: true } } },
-  test: { include: ["src/**/*.test.ts"] },
+  test: { include: ["{src,sdk}/**/*.test.ts"] },
 });

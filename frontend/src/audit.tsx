@@ -1,12 +1,12 @@
 /** The auditor's key for as long as this tab lives, and the epochs that it opens. Nothing of it is ever sent. */
 
+import type { Point } from "@shadowpool/sdk/crypto/babyjubjub";
+import { R as FIELD } from "@shadowpool/sdk/crypto/field";
 import { type ReactNode, createContext, useContext, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Epoch, Keys, Market, Status } from "./api/types";
 import type { AuditView, SettledEpoch } from "./crypto/auditor";
-import type { Point } from "./crypto/babyjubjub";
 import { CryptoWorker } from "./crypto/client";
-import { R as FIELD } from "./crypto/field";
 
 export interface Auditor {
   /** The loaded key's public point; null without one. */

@@ -20,7 +20,9 @@ SCANNER = ROOT / "circuits" / "scanner"
 FRONTEND = ROOT / "frontend"
 WEB = BUILD / "web"
 WEB_FILES = tuple(FRONTEND / name for name in ("package.json", "package-lock.json", ".npmrc"))
-WEB_SOURCES = tuple(FRONTEND / name for name in ("src", "public", "index.html", "vite.config.ts", "tsconfig.json"))
+WEB_SOURCES = tuple(
+    FRONTEND / name for name in ("src", "sdk", "public", "index.html", "vite.config.ts", "tsconfig.json")
+)
 WEB_LINK = FRONTEND / "node_modules"
 NPM_FILES = tuple(ROOT / name for name in ("package.json", "package-lock.json", ".npmrc"))
 

@@ -7,7 +7,7 @@ import pytest
 from offchain.paths import BUILD, ROOT
 
 TOOLS = BUILD / "web" / "node_modules" / ".bin"
-COMMANDS = [("tsc", "--noEmit"), ("prettier", "--check", "src", "e2e"), ("vitest", "run")]
+COMMANDS = [("tsc", "--noEmit"), ("prettier", "--check", "src", "sdk", "e2e"), ("vitest", "run")]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])

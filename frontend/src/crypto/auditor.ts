@@ -1,10 +1,13 @@
 /** The auditor's view of a settled epoch: what `offchain/auditor.py` opens, and the clearing again (P7). */
 
-import { type Point, ecdh, equal, mulBase } from "./babyjubjub";
+import { type Point, ecdh, equal, mulBase } from "@shadowpool/sdk/crypto/babyjubjub";
+import { mod } from "@shadowpool/sdk/crypto/field";
+import { BUY, SELL, termsFromWord } from "@shadowpool/sdk/crypto/notes";
+import { hash } from "@shadowpool/sdk/crypto/poseidon";
+import { type Context, auditPads, contextWord, openReceipt, validOpening } from "@shadowpool/sdk/crypto/streams";
+import type { Reveal, Terms } from "@shadowpool/sdk/types";
+
 import { type Clearing, type Step, clear, curve } from "./clearing";
-import { mod } from "./field";
-import { hash } from "./poseidon";
-import { type Context, type Opening, type Reveal, auditPads, contextWord, openReceipt, validOpening } from "./streams";
 
 export class AuditError extends Error {}
 
@@ -20,6 +23,13 @@ export interface SettledEpoch {
   slots: { receipt: bigint; audit: bigint }[];
   collarBps: bigint;
   print: { price: bigint; volume: bigint } | null;
+}
+
+/** What an auditor learns of an order. */
+export interface Opening {
+  terms: Terms;
+  owner: bigint;
+  credentialId: bigint;
 }
 
 /** A revealed order; null fields where it is no order, or where its receipt does not open. */
@@ -65,7 +75,7 @@ export function openEpoch(scalar: bigint, epoch: SettledEpoch): AuditView {
 
 function openSlot(epoch: SettledEpoch, slot: number, seed: bigint, price: bigint, context: bigint): AuditedOrder {
   const reveal = epoch.reveals[slot]!;
-  const opening = validOpening(epoch.context.market, epoch.context.epoch, reveal, seed);
+  const opening = opened(epoch, reveal, seed);
   const receipt = openReceipt(epoch.slots[slot]!.receipt, seed, context);
   const oddities: string[] = [];
   const marked = Boolean((epoch.invalidMask >> BigInt(slot)) & 1n);
@@ -76,12 +86,20 @@ function openSlot(epoch: SettledEpoch, slot: number, seed: bigint, price: bigint
   return { slot, oc: reveal.oc, opening, fill: receipt?.fill ?? null, oddities };
 }
 
+function opened({ context }: SettledEpoch, reveal: Reveal, seed: bigint): Opening | null {
+  const words = validOpening(context.market, context.epoch, reveal, seed);
+  return words && { terms: termsFromWord(words[0]), owner: words[1], credentialId: words[2] };
+}
+
 function oddities(view: Omit<AuditView, "oddities">, epoch: SettledEpoch): string[] {
   const found = view.orders.flatMap((order) => order.oddities.map((oddity) => `slot ${order.slot}: ${oddity}`));
-  for (const side of ["buy", "sell"] as const) {
+  for (const [side, name] of [
+    [BUY, "buy"],
+    [SELL, "sell"],
+  ] as const) {
     const filled = view.orders.reduce((sum, o) => (o.opening?.terms.side === side ? sum + (o.fill ?? 0n) : sum), 0n);
     if (filled !== view.volume)
-      found.push(`the ${side} side's fills sum to ${filled}, not to the volume ${view.volume}`);
+      found.push(`the ${name} side's fills sum to ${filled}, not to the volume ${view.volume}`);
   }
   const { clearing } = view;
   if (clearing.price !== view.price || clearing.volume !== view.volume)

@@ -5,7 +5,8 @@
  * pro-rata share within one lot, and to their sum; everything else is exact.
  */
 
-import type { Terms } from "./streams";
+import { BUY, SELL } from "@shadowpool/sdk/crypto/notes";
+import type { Terms } from "@shadowpool/sdk/types";
 
 const MAX_WORD = (1n << 64n) - 1n;
 
@@ -47,11 +48,11 @@ export function clear(orders: Terms[], reference: bigint, collarBps: bigint): Cl
 }
 
 function demand(orders: Terms[], price: bigint, beyond = false): bigint {
-  return lots(orders, "buy", (limit) => (beyond ? limit > price : limit >= price));
+  return lots(orders, BUY, (limit) => (beyond ? limit > price : limit >= price));
 }
 
 function supply(orders: Terms[], price: bigint, beyond = false): bigint {
-  return lots(orders, "sell", (limit) => (beyond ? limit < price : limit <= price));
+  return lots(orders, SELL, (limit) => (beyond ? limit < price : limit <= price));
 }
 
 function lots(orders: Terms[], side: Terms["side"], counts: (limit: bigint) => boolean): bigint {
@@ -59,9 +60,9 @@ function lots(orders: Terms[], side: Terms["side"], counts: (limit: bigint) => b
 }
 
 function fillBounds(orders: Terms[], order: Terms, price: bigint, volume: bigint): [bigint, bigint] {
-  const strictly = order.side === "buy" ? demand(orders, price, true) : supply(orders, price, true);
-  const all = order.side === "buy" ? demand(orders, price) : supply(orders, price);
-  const better = order.side === "buy" ? order.price > price : order.price < price;
+  const strictly = order.side === BUY ? demand(orders, price, true) : supply(orders, price, true);
+  const all = order.side === BUY ? demand(orders, price) : supply(orders, price);
+  const better = order.side === BUY ? order.price > price : order.price < price;
   if (better) return [order.quantity, order.quantity];
   if (order.price !== price) return none();
   const share = (volume - strictly) * order.quantity;

@@ -1,8 +1,7 @@
 /** Groth16 on BN254 (EIP-197): e(−A, B)·e(α, β)·e(Σ publicᵢ·ICᵢ, γ)·e(C, δ) = 1. */
 
+import { R } from "@shadowpool/sdk/crypto/field";
 import { bn254 } from "@noble/curves/bn254.js";
-
-import { R } from "./field";
 
 const G1 = bn254.G1.Point;
 const G2 = bn254.G2.Point;

@@ -5,14 +5,13 @@
  * memory. As there, the address alone shows that the secret that came out is the one put in.
  */
 
+import { L } from "@shadowpool/sdk/crypto/babyjubjub";
+import { concat, fromHex, toBigInt, toHex } from "@shadowpool/sdk/crypto/field";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { pbkdf2Async } from "@noble/hashes/pbkdf2.js";
 import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
-
-import { L } from "./babyjubjub";
-import { concat, fromHex, toBigInt, toHex } from "./field";
 
 export class KeystoreError extends Error {}
 

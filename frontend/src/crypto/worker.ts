@@ -1,10 +1,11 @@
 /** Runs what takes long off the page's thread; an auditor's key lives in here and nowhere else. */
 
+import { type Point, mulBase } from "@shadowpool/sdk/crypto/babyjubjub";
+import { circuitId, statement } from "@shadowpool/sdk/crypto/statement";
+
 import { type AuditView, type SettledEpoch, openEpoch } from "./auditor";
-import { type Point, mulBase } from "./babyjubjub";
 import { verify } from "./groth16";
 import { openKeystore } from "./keystore";
-import { circuitId, statement } from "./statement";
 
 export interface ProofClaim {
   words: bigint[];

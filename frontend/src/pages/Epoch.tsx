@@ -1,3 +1,4 @@
+import { BUY } from "@shadowpool/sdk/crypto/notes";
 import { useEffect, useMemo } from "react";
 
 import { useApi } from "../api/client";
@@ -235,7 +236,9 @@ function Orders({ epoch, market, opened }: Shown) {
           head: "Side",
           cell: (order) =>
             lit(order, 4, ({ terms }) => (
-              <span className={`side-${terms.side}`}>{terms.side === "buy" ? "Buy" : "Sell"}</span>
+              <span className={`side-${terms.side === BUY ? "buy" : "sell"}`}>
+                {terms.side === BUY ? "Buy" : "Sell"}
+              </span>
             )),
         },
         {

@@ -5,6 +5,7 @@
  * appendices E and F. Drawing them takes some milliseconds a width and saves shipping a megabyte.
  */
 
+import { OutOfRange } from "../errors";
 import { R, inverse } from "./field";
 
 export const FULL = 8;
@@ -32,7 +33,7 @@ export function parameters(width: number): Parameters {
 
 function generate(width: number): Parameters {
   const partial = PARTIAL[width - 2];
-  if (partial === undefined) throw new Error(`Poseidon has widths 2 to 17, not ${width}`);
+  if (partial === undefined) throw new OutOfRange(`Poseidon has widths 2 to 17, not ${width}`);
   const next = stream(width, partial);
   const element = () => {
     for (;;) {

@@ -1,5 +1,6 @@
 /** Poseidon over BN254 with circomlib's constants, one domain tag and one shape a use (protocol §7). */
 
+import { OutOfRange } from "../errors";
 import { R, check, tag } from "./field";
 import { FULL, parameters } from "./grain";
 
@@ -31,7 +32,7 @@ export type Use = keyof typeof USES;
 const RATE = 16;
 
 /** The permutation of 2 to 17 elements. */
-export function permute(input: bigint[]): bigint[] {
+export function permute(input: readonly bigint[]): bigint[] {
   const { constants, mix, partial } = parameters(input.length);
   const half = FULL / 2;
   let state = input.map((word) => check(word));
@@ -58,8 +59,9 @@ export function hash(use: Use, ...words: bigint[]): bigint {
 }
 
 /** Elements 1 to `count`; the capacity, element 0, is never part of a stream. */
-export function squeeze(use: Use, words: bigint[], count: number): bigint[] {
-  if (count < 1 || count > USES[use][1]) throw new Error(`${use} gives 1 to ${USES[use][1]} elements, not ${count}`);
+export function squeeze(use: Use, words: readonly bigint[], count: number): bigint[] {
+  if (count < 1 || count > USES[use][1])
+    throw new OutOfRange(`${use} gives 1 to ${USES[use][1]} elements, not ${count}`);
   return run(use, words).slice(1, count + 1);
 }
 
@@ -69,8 +71,8 @@ export function node(left: bigint, right: bigint): bigint {
 }
 
 /** Digest of a statement: rate 16, the length in the capacity, zeros fill the last block. */
-export function sponge(words: bigint[]): bigint {
-  if (!words.length) throw new Error("a statement has at least one word");
+export function sponge(words: readonly bigint[]): bigint {
+  if (!words.length) throw new OutOfRange("a statement has at least one word");
   words.forEach((word) => check(word));
   let state = [(tag("statement") + BigInt(words.length)) % R, ...Array<bigint>(RATE).fill(0n)];
   for (let at = 0; at < words.length; at += RATE) {
@@ -80,8 +82,8 @@ export function sponge(words: bigint[]): bigint {
   return state[0]!;
 }
 
-function run(use: Use, words: bigint[]): bigint[] {
+function run(use: Use, words: readonly bigint[]): bigint[] {
   const [arity, width] = USES[use];
-  if (words.length !== arity) throw new Error(`${use} takes ${arity} words, not ${words.length}`);
+  if (words.length !== arity) throw new OutOfRange(`${use} takes ${arity} words, not ${words.length}`);
   return permute([tag(use), ...words, ...Array<bigint>(width - arity).fill(0n)]);
 }

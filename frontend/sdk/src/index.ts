@@ -1,0 +1,12 @@
+/** Shadowpool's SDK: what a wallet in Node or a browser is built of. */
+
+export * from "./errors";
+export * from "./types";
+export * as babyjubjub from "./crypto/babyjubjub";
+export * as field from "./crypto/field";
+export * as keys from "./crypto/keys";
+export * as merkle from "./crypto/merkle";
+export * as notes from "./crypto/notes";
+export * as poseidon from "./crypto/poseidon";
+export * as statement from "./crypto/statement";
+export * as streams from "./crypto/streams";
