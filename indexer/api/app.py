@@ -8,11 +8,12 @@ from sqlalchemy import Engine
 
 from indexer.api import graph, liquidity, markets, problems, registries, roles, static, status, stream, streams, transactions
 from indexer.api.journal import RecentLog
-from indexer.api.limits import Buckets, Limited
+from indexer.api.limits import Limited
 from indexer.api.settings import Settings
 from indexer.api.tokens import Signer, load_key
 from indexer.api.view import Source
 from offchain.deployment import Deployment
+from offchain.limits import Buckets
 
 VERSION = "1.0.0"
 ABOUT = (
@@ -42,5 +43,5 @@ def create_app(engine: Engine, deployment: Deployment, settings: Settings = Sett
         app.include_router(module.router)
     app.include_router(graph.router())
     app.include_router(static.router)
-    app.add_middleware(Limited, buckets=Buckets(settings.reads_per_s, settings.burst))
+    app.add_middleware(Limited, buckets=Buckets(settings.burst, settings.reads_per_s))
     return app

@@ -1,35 +1,11 @@
-"""How much one client may ask: a bucket of tokens each, in bounded memory."""
+"""How much one network address may ask of the API."""
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from math import ceil
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from indexer.api import problems
-
-CLIENTS = 10_000
-
-
-class Buckets:
-    """`rate` tokens a second for each client, up to `burst`. The least recent client is forgotten, whose
-    bucket is the fullest."""
-
-    def __init__(self, rate: float, burst: int, clients: int = CLIENTS, now: Callable[[], float] = time.monotonic):
-        self.rate, self.burst, self.clients, self._now = rate, burst, clients, now
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str, tokens: int = 1) -> float:
-        """Take tokens; 0, or the seconds until there are as many."""
-        now = self._now()
-        held, at = self._buckets.pop(client, (float(self.burst), now))
-        held = min(self.burst, held + (now - at) * self.rate)
-        short = max(0.0, tokens - held)
-        self._buckets[client] = (held if short else held - tokens, now)
-        while len(self._buckets) > self.clients:
-            self._buckets.popitem(last=False)
-        return short / self.rate
+from offchain.limits import Buckets
 
 
 class Limited:

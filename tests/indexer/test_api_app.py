@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from indexer import database, models
 from indexer.api import Settings, create_app
-from indexer.api.limits import Buckets
 from indexer.api.tokens import Holder, KeyFileError, Role, Signer, TokenError, load_key
 from indexer.follow import Follower
 from offchain.chain import Chain
+from offchain.limits import Buckets
 from scripts.bench import api as bench
 from scripts.bench.events import Made
 from scripts.bench.indexer import served
@@ -150,13 +150,13 @@ def test_the_key_is_its_owner_s(tmp_path):
 
 def test_buckets_fill_again_and_are_bounded():
     clock = [0.0]
-    buckets = Buckets(2.0, 3, clients=2, now=lambda: clock[0])
+    buckets = Buckets(3, 2.0, clients=2, clock=lambda: clock[0])
     assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
     clock[0] = 0.5
     assert buckets.take("a") == 0 and buckets.take("a") == 0.5
     for client in ("b", "c"):
         buckets.take(client)
-    assert len(buckets._buckets) == 2 and buckets.take("a") == 0
+    assert len(buckets) == 2 and buckets.take("a") == 0
 
 
 def test_too_many_requests(engine, made, settings):
