@@ -88,3 +88,6 @@ export class NotSpendableYet extends InsufficientFunds {}
 
 /** The notes would cover the amount, but no two of them do. */
 export class NeedsConsolidation extends InsufficientFunds {}
+
+/** A proof does not state what was asked of it. */
+export class ProverError extends ShadowpoolError {}

@@ -1,9 +1,13 @@
 /** Shadowpool's SDK: what a wallet in Node or a browser is built of. */
 
+export * from "./deployment";
 export * from "./errors";
 export * from "./types";
+export * as calls from "./calls";
+export * as claims from "./claims";
 export * as babyjubjub from "./crypto/babyjubjub";
 export * as field from "./crypto/field";
+export { ShieldedKey } from "./crypto/keys";
 export * as keys from "./crypto/keys";
 export * as merkle from "./crypto/merkle";
 export * as notes from "./crypto/notes";

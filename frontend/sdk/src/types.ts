@@ -135,11 +135,15 @@ export type Circuit = "transact" | "commit" | "reclaim";
 /** Signal values by name, as circom's witness calculator takes them. */
 export type Inputs = Record<string, bigint | readonly bigint[] | readonly (readonly bigint[])[]>;
 
-/** What a claim proves: the statement's words in the order of protocol §7, and the signals but the three public ones. */
+/**
+ * What a claim proves: the statement's words in the order of protocol §7, the signals but the three public
+ * ones, and the memos that go with it.
+ */
 export interface Assembly {
   circuit: Circuit;
   inputs: Inputs;
   statement: bigint[];
+  memos: Memo[];
 }
 
 /** The three public inputs of a proof. */

@@ -176,8 +176,11 @@ async function signed(signer: Signer, asked: { method: string; params: unknown[]
   return fromHex(answer);
 }
 
-/** A contract wallet, or one that signs another text, would give a key that nothing can give again. */
-function checkSigner(signature: Uint8Array, digest: bigint, address: string): void {
+/**
+ * KeyMaterialError unless `signature` of `digest` is `address`'s own: a contract's wallet, or one that signs
+ * another text, would give a key that nothing can give again.
+ */
+export function checkSigner(signature: Uint8Array, digest: bigint, address: string): void {
   const recovered = [0, 1].some((bit) => {
     try {
       const found = secp256k1.Signature.fromBytes(signature.slice(0, 64)).addRecoveryBit(bit);
