@@ -1,0 +1,305 @@
+"""Works parent orders through a desk: one child an epoch, its size drawn once and written down before it is placed.
+
+A child's name follows from its parent's and its epoch, and the desk takes a name once: so a slicer that
+died anywhere places what it had drawn and nothing twice. What its children might still fill counts as
+filled, so that no parent is ever overfilled.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel, select
+
+from offchain.agent.desk import Desk, DeskOrder, MarketView, OrderState, Ticket, TicketRefused, UnknownOrder
+from offchain.notes import Side
+from offchain.slicer import schedule
+from offchain.slicer.parents import Parent, ParentOrder, ParentRefused, ParentState, Report, Strategy, UnknownParent
+from offchain.slicer.report import report
+from offchain.slicer.schedule import LOOKBACK, Randbelow
+from offchain.slicer.tables import TABLES, ChildRow, ParentRow
+from offchain.slicer.tape import Tape
+
+WAKE_SECONDS = 1.0
+"""At the latest, when no event comes: an epoch begins without one."""
+
+WORKED = (ParentState.RUNNING, ParentState.PAUSED)
+log = structlog.get_logger("slicer")
+
+
+class _Parent(NamedTuple):
+    """A parent with its children, as one transaction read them."""
+
+    row: ParentRow
+    children: list[ChildRow]
+
+    @property
+    def filled(self) -> int:
+        return sum(child.filled for child in self.children)
+
+    @property
+    def opened(self) -> int:
+        return sum(child.lots for child in self.children if not child.ended)
+
+    @property
+    def remaining(self) -> int:
+        """Lots that may still be placed, even if all that is open fills."""
+        return int(self.row.quantity) - self.filled - self.opened
+
+    @property
+    def shown(self) -> Parent:
+        row = self.row
+        return Parent(
+            **asdict(row.order), state=ParentState(row.state), filled=self.filled, open=self.opened,
+            arrival=None if row.arrival is None else int(row.arrival), reason=row.reason, created=row.created,
+        )  # fmt: skip
+
+
+class Slicer:
+    """The parents of one agent. `engine` is its database, `tape` what its markets printed.
+
+    `tick` does what is due, and may be called at any time; `start` has a thread call it when the desk
+    tells something. Every method may be called from any thread.
+    """
+
+    def __init__(self, desk: Desk, engine: Engine, tape: Tape, randbelow: Randbelow = secrets.randbelow):
+        self.desk, self.engine, self.tape, self._randbelow = desk, engine, tape, randbelow
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        SQLModel.metadata.create_all(engine, tables=TABLES)
+
+    # --- What clients ask ---
+
+    def begin(
+        self, *, id: str, market: int, side: Side, quantity: int, price: int, strategy: Strategy, epochs: int,
+        start: int | None = None, minimum: int | None = None, **tuning: int,
+    ) -> Parent:  # fmt: skip
+        """Start a parent over so many epochs, from `start` or the present one; again with the same terms gives the same.
+
+        `minimum` is the market's smallest order if not given; `tuning` are jitter_bps, rate_bps, urgency_bps.
+        ParentRefused says what is wrong.
+        """
+        with self._lock:
+            view, known = self._view(market), self._find(id)
+            if start is None:
+                start = known.row.start if known else view.epoch
+            if type(start) is not int or type(epochs) is not int:
+                raise ParentRefused("bad_parent", "start and epochs must be whole numbers")
+            order = ParentOrder(
+                id=id, market=market, side=side, quantity=quantity, price=price, strategy=strategy, start=start,
+                end=start + epochs - 1, minimum=view.min_quantity if minimum is None else minimum, **tuning,
+            )  # fmt: skip
+            if known is not None:
+                if known.row.order != order:
+                    raise ParentRefused("duplicate_id", f"{id} is another parent's: choose a new id")
+                return known.shown
+            if start < view.epoch:
+                raise ParentRefused("closed", f"epoch {start} takes no orders any more: start at {view.epoch} or later")
+            if order.minimum < view.min_quantity:
+                raise ParentRefused("bad_parent", f"the market's smallest order is {view.min_quantity} lots: so is a child's")
+            self._write(_row(order, view))
+            return self.parent(id)
+
+    def parent(self, id: str) -> Parent:
+        """UnknownParent if there is none."""
+        return self._known(id).shown
+
+    def parents(self, state: ParentState | None = None) -> list[Parent]:
+        """The newest first."""
+        with self._session() as session:
+            query = select(ParentRow).order_by(ParentRow.created.desc(), ParentRow.id)
+            rows = session.exec(query if state is None else query.where(ParentRow.state == state)).all()
+            return [_gather(session, row).shown for row in rows]
+
+    def pause(self, id: str) -> Parent:
+        """No new children until it is resumed."""
+        return self._turn(id, ParentState.RUNNING, ParentState.PAUSED)
+
+    def resume(self, id: str) -> Parent:
+        return self._turn(id, ParentState.PAUSED, ParentState.RUNNING)
+
+    def cancel(self, id: str) -> Parent:
+        """No new children, and those that are not frozen yet are taken back."""
+        with self._lock:
+            found = self._known(id)
+            if found.row.state in WORKED:
+                self._keep(found.row, state=ParentState.CANCELLED)
+            elif found.row.state != ParentState.CANCELLED:
+                raise ParentRefused("closed", f"{id} is {found.row.state}: there is nothing to cancel")
+            for child in found.children:
+                if not child.ended:
+                    self._take_back(child)
+            return self.parent(id)
+
+    def report(self, id: str) -> Report:
+        """What it did, against the price at its arrival."""
+        found = self._known(id)
+        return report(found.shown, [row.child for row in found.children if row.lots], self.tape(found.row.market, found.row.start))
+
+    # --- Working ---
+
+    def tick(self) -> None:
+        """Follow what is open, and place what is due. One parent's trouble holds up no other."""
+        with self._lock:
+            parents = self._working()
+            views = {view.id: view for view in self.desk.markets()} if parents else {}
+            for found in parents:
+                try:
+                    self._work(found, views[found.row.market])
+                except Exception as error:      # it is tried again at the next tick: everything is written down
+                    log.warning("parent", id=found.row.id, error=type(error).__name__)
+
+    def start(self) -> None:
+        """Tick in a thread of its own until `stop`."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="slicer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        after = 0
+        while not self._stopping.is_set():
+            try:
+                self.tick()
+                after = after or self.desk.status().sequence
+                if told := self.desk.wait_events(after, WAKE_SECONDS):
+                    after = told[-1].sequence
+            except Exception as error:      # the database or the chain is away: parents wait for it
+                log.warning("slicer", error=type(error).__name__)
+                self._stopping.wait(WAKE_SECONDS)
+
+    def _work(self, found: _Parent, view: MarketView) -> None:
+        row = found.row
+        if row.arrival is None and view.reference is not None:
+            self._keep(row, arrival=str(view.reference))
+        for child in found.children:
+            if not child.ended:
+                self._follow(row, child)
+        if row.state == ParentState.RUNNING and self._is_due(found, view.epoch):
+            child = ChildRow(parent=row.id, epoch=view.epoch, n=view.epoch - row.start + 1, quantity=str(self._draw(found, view.epoch)))
+            self._write(child)
+            found.children.append(child)
+            if not child.ended:
+                self._follow(row, child)
+        over = view.epoch > row.end or found.remaining < int(row.minimum)
+        if row.state in WORKED and over and not found.opened:
+            self._keep(row, state=ParentState.DONE)
+
+    def _is_due(self, found: _Parent, epoch: int) -> bool:
+        return found.row.start <= epoch <= found.row.end and all(child.epoch != epoch for child in found.children)
+
+    def _draw(self, found: _Parent, epoch: int) -> int:
+        order, remaining = found.row.order, found.remaining
+        if order.strategy == Strategy.PARTICIPATION:
+            volumes = self.tape(order.market, max(0, order.start - LOOKBACK))
+            due = schedule.participation(order.rate_bps, volumes, order.start, epoch, order.quantity - remaining)
+        else:
+            due = remaining * schedule.share(order.end - epoch + 1, order.urgency_bps or 0)
+        return schedule.draw(due, remaining, order.minimum, order.jitter_bps, self._randbelow)
+
+    def _follow(self, row: ParentRow, child: ChildRow) -> None:
+        """Place a child that the desk may not have yet, and write down what became of it."""
+        try:
+            if child.state is None and row.state == ParentState.RUNNING:
+                self._note(child, self.desk.place(_ticket(row.order, child)))
+            else:
+                self._note(child, self.desk.order(child.client_id))
+        except TicketRefused as refused:
+            self._keep(child, state=OrderState.REFUSED, reason=f"{refused.code}: {refused.reason}")
+        except UnknownOrder:
+            if child.state is not None:
+                raise
+            self._keep(child, state=OrderState.CANCELLED, reason="its parent stopped before it was placed")
+        if child.ended and child.reason:
+            self._keep(row, reason=child.reason)
+
+    def _take_back(self, child: ChildRow) -> None:
+        try:
+            self._note(child, self.desk.cancel(child.client_id))
+        except TicketRefused:
+            pass    # too late: `tick` follows it to its end
+        except UnknownOrder:
+            self._keep(child, state=OrderState.CANCELLED, reason="its parent stopped before it was placed")
+
+    def _note(self, child: ChildRow, order: DeskOrder) -> None:
+        if child.state == order.state:
+            return
+        fill, price = (None if number is None else str(number) for number in (order.fill, order.fill_price))
+        self._keep(child, state=order.state, fill=fill, fill_price=price, reason=order.reason)
+
+    # --- The database ---
+
+    def _turn(self, id: str, before: ParentState, after: ParentState) -> Parent:
+        with self._lock:
+            row = self._known(id).row
+            if row.state not in (before, after):
+                raise ParentRefused("closed", f"{id} is {row.state}: it cannot be {after} any more")
+            self._keep(row, state=after)
+            return self.parent(id)
+
+    def _view(self, market: int) -> MarketView:
+        found = {view.id: view for view in self.desk.markets()}
+        if market not in found:
+            raise ParentRefused("unknown_market", f"no market {market}; known: {sorted(found)}")
+        return found[market]
+
+    def _working(self) -> list[_Parent]:
+        """Parents that may place children or have some open, the oldest first."""
+        with self._session() as session:
+            rows = session.exec(select(ParentRow).where(ParentRow.state != ParentState.DONE).order_by(ParentRow.created)).all()
+            parents = [_gather(session, row) for row in rows]
+        return [found for found in parents if found.row.state in WORKED or found.opened]
+
+    def _known(self, id: str) -> _Parent:
+        found = self._find(id)
+        if found is None:
+            raise UnknownParent(f"no parent order {id}")
+        return found
+
+    def _find(self, id: str) -> _Parent | None:
+        with self._session() as session:
+            row = session.get(ParentRow, id)
+            return None if row is None else _gather(session, row)
+
+    def _keep(self, row: ParentRow | ChildRow, **changes) -> None:
+        if any(getattr(row, name) != value for name, value in changes.items()):
+            for name, value in changes.items():
+                setattr(row, name, value)
+            self._write(row)
+
+    def _write(self, *rows: ParentRow | ChildRow) -> None:
+        """On disk before anyone is told."""
+        with self._session() as session, session.begin():
+            session.add_all(rows)
+
+    def _session(self) -> Session:
+        return Session(self.engine, expire_on_commit=False)
+
+
+def _gather(session: Session, row: ParentRow) -> _Parent:
+    children: Iterable[ChildRow] = session.exec(select(ChildRow).where(ChildRow.parent == row.id).order_by(ChildRow.epoch))
+    return _Parent(row, list(children))
+
+
+def _row(order: ParentOrder, view: MarketView) -> ParentRow:
+    words = {name: str(getattr(order, name)) for name in ("quantity", "price", "minimum")}
+    arrival = None if view.reference is None else str(view.reference)
+    created = time.time_ns() // 10**6
+    return ParentRow(**asdict(order) | words, state=ParentState.RUNNING, arrival=arrival, created=created)
+
+
+def _ticket(order: ParentOrder, child: ChildRow) -> Ticket:
+    return Ticket(
+        child.client_id, order.market, order.side, child.lots, order.price, child.epoch, source="slicer", account=order.id
+    )

@@ -1,0 +1,80 @@
+"""What a slicer must remember through a death, in the agent's database. Quantities and prices are text: they pass 63 bits."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column
+from sqlmodel import Field, SQLModel
+
+from offchain.agent.desk import ENDED, OrderState
+from offchain.notes import Side
+from offchain.slicer.parents import Child, ParentOrder, Strategy
+
+
+def _big(**options) -> Any:
+    return Field(sa_column=Column(BigInteger, nullable=False, **options))
+
+
+class ParentRow(SQLModel, table=True):
+    __tablename__ = "slicer_parent"
+    id: str = Field(primary_key=True)
+    market: int = _big()
+    side: int
+    quantity: str
+    price: str
+    strategy: str
+    start: int = _big()
+    end: int = _big()
+    minimum: str
+    jitter_bps: int
+    rate_bps: int | None
+    urgency_bps: int | None
+    state: str = Field(index=True)
+    arrival: str | None = None
+    reason: str | None = None
+    created: int = _big()
+
+    @property
+    def order(self) -> ParentOrder:
+        return ParentOrder(
+            id=self.id, market=self.market, side=Side(self.side), quantity=int(self.quantity), price=int(self.price),
+            strategy=Strategy(self.strategy), start=self.start, end=self.end, minimum=int(self.minimum),
+            jitter_bps=self.jitter_bps, rate_bps=self.rate_bps, urgency_bps=self.urgency_bps,
+        )  # fmt: skip
+
+
+class ChildRow(SQLModel, table=True):
+    """What was drawn for an epoch, written before the desk hears of it; a draw of 0 lots too, so that it stands."""
+
+    __tablename__ = "slicer_child"
+    parent: str = Field(primary_key=True, foreign_key="slicer_parent.id")
+    epoch: int = _big(primary_key=True, autoincrement=False)
+    n: int
+    quantity: str
+    state: str | None = None
+    fill: str | None = None
+    fill_price: str | None = None
+    reason: str | None = None
+
+    @property
+    def client_id(self) -> str:
+        return f"parent:{self.parent}:{self.n}"
+
+    @property
+    def lots(self) -> int:
+        return int(self.quantity)
+
+    @property
+    def filled(self) -> int:
+        return int(self.fill or 0)
+
+    @property
+    def ended(self) -> bool:
+        return self.lots == 0 or self.state in ENDED
+
+    @property
+    def child(self) -> Child:
+        state, fill, price = (self.state and OrderState(self.state)), self.fill and int(self.fill), self.fill_price and int(self.fill_price)
+        return Child(self.n, self.epoch, self.client_id, self.lots, state, fill, price, self.reason)
+
+
+TABLES = [kind.__table__ for kind in (ParentRow, ChildRow)]

@@ -1,0 +1,64 @@
+"""A slicer on a desk double and a database file of its own."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import create_engine
+
+from offchain.agent.desk import OrderState
+from offchain.notes import Side
+from offchain.records import Windows
+from offchain.slicer.parents import Parent, Strategy
+from offchain.slicer.slicer import Slicer
+from tests.agent.desk_double import MARKET, DeskDouble
+
+FIRST, BLOCKS = MARKET.epoch, MARKET.commit_blocks
+TERMS = {"id": "p1", "market": 0, "side": Side.BUY, "quantity": 1_000, "price": 510, "strategy": Strategy.TWAP, "epochs": 10}
+
+
+@dataclass
+class Bench:
+    """`restart` is the agent killed and started again: what a slicer held in memory is gone."""
+
+    engine: Engine
+    desk: DeskDouble = field(default_factory=DeskDouble)
+    tape: dict[int, int] = field(default_factory=dict)
+    rng: Random = field(default_factory=lambda: Random(1))
+    slicer: Slicer = None
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.slicer = Slicer(self.desk, self.engine, lambda market, first: {e: v for e, v in self.tape.items() if e >= first}, self.rng.randrange)
+
+    def begin(self, **changes) -> Parent:
+        return self.slicer.begin(**(TERMS | changes))
+
+    def next_epoch(self, count: int = 1) -> int:
+        epoch = self.desk.market_views[0].epoch + count
+        opens = MARKET.windows.open + (epoch - FIRST) * BLOCKS
+        self.desk.set_market(0, epoch=epoch, head=opens, windows=Windows(opens, opens + 60, opens + 63, opens + 83, opens + 103))
+        return epoch
+
+    def fill(self, share: tuple[int, int] = (1, 1), price: int = 505) -> int:
+        """Fill every order that is open by a share; lots."""
+        total = 0
+        for order in self.desk.snapshot().orders:
+            lots = order.quantity * share[0] // share[1]
+            self.desk.fill(order.client_id, lots, price)
+            total += lots
+        return total
+
+    def placed(self) -> list:
+        return [order for order in self.desk.orders(limit=10_000) if order.state != OrderState.REFUSED]
+
+
+@pytest.fixture
+def bench(tmp_path: Path):
+    engine = create_engine(f"sqlite:///{tmp_path}/agent.sqlite3")
+    yield Bench(engine)
+    engine.dispose()
