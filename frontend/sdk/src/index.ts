@@ -14,3 +14,8 @@ export * as notes from "./crypto/notes";
 export * as poseidon from "./crypto/poseidon";
 export * as statement from "./crypto/statement";
 export * as streams from "./crypto/streams";
+export * from "./wallet";
+export { CarrierClient } from "./carrier/client";
+export { Chain, HttpProvider } from "./ledger/chain";
+export { Ledger } from "./ledger/ledger";
+export { IndexerSource, RpcSource, type Source } from "./ledger/source";

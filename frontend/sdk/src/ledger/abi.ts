@@ -5,7 +5,7 @@
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
 
-import { fromHex, toHex } from "../crypto/field";
+import { asAddress, toHex } from "../crypto/field";
 import { ShadowpoolError } from "../errors";
 import type { Hex } from "../types";
 
@@ -95,7 +95,7 @@ export function fromJson(type: Type, value: unknown): Value {
   if (typeof value !== "string") throw new ABIError(`a value of type ${type.base} is text`);
   if (type.base === "address") {
     if (!/^0x[0-9a-fA-F]{40}$/.test(value)) throw new ABIError("an address has 20 bytes");
-    return checksummed(value);
+    return address(BigInt(value));
   }
   if (type.base === "bytes32") {
     if (!/^0x[0-9a-f]{64}$/.test(value)) throw new ABIError("a hash has 32 bytes");
@@ -107,24 +107,13 @@ export function fromJson(type: Type, value: unknown): Value {
   return number;
 }
 
-const known = new Map<string, Hex>();
+const known = new Map<bigint, Hex>();
 
-/** An address as text, its capitals a checksum (EIP-55). */
-export function checksummed(address: string): Hex {
-  const plain = address.toLowerCase().replace(/^0x/, "");
-  let found = known.get(plain);
-  if (found === undefined) {
-    const digest = toHex(keccak_256(new TextEncoder().encode(plain)));
-    const letters = Array.from(plain, (letter, i) => (parseInt(digest[i]!, 16) > 7 ? letter.toUpperCase() : letter));
-    found = `0x${letters.join("")}`;
-    known.set(plain, found);
-  }
+/** The checksummed address of a word, remembered: a pool names the same ones over and over. */
+function address(word: bigint): Hex {
+  let found = known.get(word);
+  if (found === undefined) known.set(word, (found = asAddress(word)));
   return found;
-}
-
-/** The checksummed address of a word below 2^160. */
-export function asAddress(word: bigint): Hex {
-  return checksummed(word.toString(16).padStart(40, "0"));
 }
 
 function split(text: string): string[] {
@@ -190,7 +179,7 @@ function read(type: Type, data: Uint8Array, at: number): Value {
   if (type.base === "bool") return below(data, at, 2n) === 1n;
   if (type.base === "bytes32") return `0x${toHex(data.subarray(at, at + 32))}`;
   const value = below(data, at, limit(type.base));
-  return type.base === "address" ? asAddress(value) : value;
+  return type.base === "address" ? address(value) : value;
 }
 
 function limit(base: string): bigint {
@@ -209,9 +198,4 @@ function below(data: Uint8Array, at: number, end: bigint): bigint {
   const value = word(data, at);
   if (value >= end) throw new ABIError("a word is outside its type's range");
   return value;
-}
-
-/** The bytes of 0x… text. */
-export function bytesOf(text: string): Uint8Array {
-  return fromHex(text.slice(2));
 }

@@ -1,7 +1,8 @@
 /** The events that a ledger follows, from a node's logs or an indexer's rows. A Python test holds them to the contracts. */
 
-import { ABIError, type Declaration, type Value, bytesOf, decode, declare, fromJson, topic } from "./abi";
+import { fromHex } from "../crypto/field";
 import type { Hex } from "../types";
+import { ABIError, type Declaration, type Value, decode, declare, fromJson, topic } from "./abi";
 
 const TERMS =
   "(address base,address quote,uint256 lot,uint256 min_quantity,uint256 fee_bps,uint256 bond_bps," +
@@ -97,10 +98,10 @@ export function readLog(contract: string, log: Log): PoolEvent | null {
   const indexed = parameters.filter((part) => part.indexed);
   const plain = parameters.filter((part) => !part.indexed);
   if (log.topics.length !== 1 + indexed.length) throw new ABIError(`a log of ${contract}.${name} lacks topics`);
-  const values = decode(plain.map((part) => part.type), bytesOf(log.data)); // prettier-ignore
+  const values = decode(plain.map((part) => part.type), fromHex(log.data)); // prettier-ignore
   const args: Record<string, Value> = {};
   plain.forEach((part, i) => (args[part.name] = values[i]!));
-  indexed.forEach((part, i) => (args[part.name] = decode([part.type], bytesOf(log.topics[i + 1]!))[0]!));
+  indexed.forEach((part, i) => (args[part.name] = decode([part.type], fromHex(log.topics[i + 1]!))[0]!));
   return {
     contract,
     name,

@@ -1,41 +1,19 @@
-/** Binary Merkle trees of Poseidon nodes, sparse: a place never written is an empty leaf, 0. */
+/** A pool's trees, sparse: a place never written is an empty leaf, 0. */
 
 import { check } from "../crypto/field";
+import { CHUNK, CHUNK_DEPTH, CREDENTIAL_DEPTH, NOTE_DEPTH, zeros } from "../crypto/merkle";
 import { node } from "../crypto/poseidon";
 import { Diverged } from "../errors";
 
-export const NOTE_DEPTH = 32;
-export const CHUNK_DEPTH = 6;
-export const CHUNK = 1 << CHUNK_DEPTH;
-export const CREDENTIAL_DEPTH = 20;
 /** Chunks of a tree. */
 export const TREE_CHUNKS = 2 ** (NOTE_DEPTH - CHUNK_DEPTH);
 /** Positions of a tree. */
 export const TREE_LEAVES = 2 ** NOTE_DEPTH;
 
-const empty = [0n];
-
-/** Roots of the empty trees of depth 0 to `depth`. */
-export function zeros(depth: number): bigint[] {
-  while (empty.length <= depth) empty.push(node(empty.at(-1)!, empty.at(-1)!));
-  return empty.slice(0, depth + 1);
-}
-
-/** The root over `leaf` at `index`, given its siblings from the lowest level up. */
-export function fold(leaf: bigint, index: number, siblings: readonly bigint[]): bigint {
-  let [root, place] = [leaf, index];
-  for (const sibling of siblings) {
-    root = place % 2 ? node(sibling, root) : node(root, sibling);
-    place = Math.floor(place / 2);
-  }
-  if (place) throw new Diverged("a leaf's index is beyond its tree");
-  return root;
-}
-
 /** Nodes by (level, index), level 0 the leaves; absent ones are empty subtrees. */
 class Tree {
   protected readonly nodes: Map<number, bigint>[];
-  private readonly zeros: bigint[];
+  private readonly zeros: readonly bigint[];
 
   constructor(readonly depth: number) {
     this.nodes = Array.from({ length: depth + 1 }, () => new Map());

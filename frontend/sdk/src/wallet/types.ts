@@ -1,6 +1,7 @@
 /** What the wallet takes and gives. Assets are checksummed addresses, amounts base units. */
 
-import type { Address, Credential, Eip1193, Hex, Note, OwnedNote, Prover, Signer, Stage, Terms } from "../types";
+import type { Windows } from "../ledger/records";
+import type { Credential, Hex, Signer, Stage, Terms } from "../types";
 
 /** The base URL of a carrier's service: https, or http to this machine or an onion service. */
 export type CarrierUrl = string;
@@ -128,14 +129,6 @@ export interface Trade {
   quote: bigint;
 }
 
-export interface Windows {
-  open: number;
-  freeze: number;
-  reveal: number;
-  settle: number;
-  deadline: number;
-}
-
 /** A market, and where it stands at the chain's head. */
 export interface MarketView {
   id: number;
@@ -156,4 +149,4 @@ export interface MarketView {
   printed: { epoch: number; price: bigint; volume: bigint } | null;
 }
 
-export type { Address, Eip1193, Hex, Note, OwnedNote, Prover, Signer, Stage, Terms };
+export type { Windows };
