@@ -1,65 +1,46 @@
-"""Reference vectors that Python and the browser share: every word from `offchain` and the relayer's settlement.
+"""Reference vectors that Python and the browser share: the explorer's here, the SDK's in `sdk_vectors`.
 
 All of it is repeatable, the Groth16 proof too: it is made with a trapdoor that the tests keep.
 """
 
 import json
 import random
+from collections.abc import Callable
+from pathlib import Path
 from unittest import mock
 
 from offchain import babyjubjub, keystore
-from offchain.field import R, tag
+from offchain.field import R
 from offchain.paths import ROOT
-from offchain.poseidon import USES, node, permute, sponge, squeeze
-from offchain.poseidon import hash as poseidon_hash
 from offchain.statement import circuit_id, statement
 from tests.circuits.batch import BUY, SELL, Batch
 from tests.contracts.groth import key as trapdoor_key
+from tests.frontend import sdk_vectors
 
-FILE = ROOT / "frontend" / "src" / "crypto" / "vectors.json"
+FRONTEND = ROOT / "frontend"
 PASSWORD = "correct horse"
-LENGTHS = (1, 16, 17, 122)
 
 
-def text() -> str:
-    """The file's content: numbers as decimal strings."""
-    return json.dumps(_decimal(make()), indent=1) + "\n"
-
-
-def make() -> dict:
-    rng = random.Random(20260)
-
-    def word() -> int:
-        return rng.randrange(R)
-
-    def words(count: int) -> list[int]:
-        return [word() for _ in range(count)]
-
+def explorer() -> dict:
+    rng = random.Random(20261)
     return {
-        "tags": {use: tag(use) for use in (*USES, "statement")},
-        "permutations": [{"in": (taken := words(width)), "out": permute(taken)} for width in range(2, 18)],
-        "hashes": [
-            {"use": use, "in": (taken := words(shape.arity)), "hash": poseidon_hash(use, *taken),
-             "stream": squeeze(use, taken, shape.width)}
-            for use, shape in USES.items()
-        ],
-        "nodes": [{"in": (taken := words(2)), "out": node(*taken)} for _ in range(2)],
-        "sponges": [{"in": (taken := words(length)), "out": sponge(taken)} for length in LENGTHS],
-        "curve": _curve(rng),
         "keystore": _keystore(rng),
-        "groth16": _groth16(words(5)),
+        "groth16": _groth16([rng.randrange(R) for _ in range(5)]),
         "audit": [_audit(batch) for batch in _batches()],
-    }  # fmt: skip
-
-
-def _curve(rng: random.Random) -> dict:
-    scalars = [1, 2, babyjubjub.L - 1, *(rng.randrange(1, babyjubjub.L) for _ in range(4))]
-    other = babyjubjub.mul_base(77)
-    return {
-        "base": [{"scalar": scalar, "point": babyjubjub.mul_base(scalar)} for scalar in scalars],
-        "ecdh": [{"scalar": s, "point": other, "shared": babyjubjub.ecdh(s, other)} for s in scalars],
-        "torsion": [babyjubjub.torsion(order) for order in (1, 2, 4, 8)],
     }
+
+
+FILES: dict[Path, Callable[[], dict]] = {
+    FRONTEND / "src" / "crypto" / "vectors.json": explorer,
+    FRONTEND / "sdk" / "vectors" / "primitives.json": sdk_vectors.primitives,
+    FRONTEND / "sdk" / "vectors" / "wallet.json": sdk_vectors.wallet,
+}
+"""Every file of vectors, by what makes its content."""
+
+
+def text(path: Path) -> str:
+    """A file's content: numbers as decimal strings."""
+    return json.dumps(sdk_vectors.decimal(FILES[path]()), indent=1) + "\n"
 
 
 def _keystore(rng: random.Random) -> dict:
@@ -128,13 +109,3 @@ def _audit(batch: Batch) -> dict:
             for order, fill in zip(batch.orders, clearing.fills, strict=True)
         ],
     }  # fmt: skip
-
-
-def _decimal(value):
-    if isinstance(value, dict):
-        return {name: _decimal(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_decimal(part) for part in value]
-    return str(int(value)) if isinstance(value, int) and not isinstance(value, bool) else value
-
-

@@ -1,9 +1,7 @@
 /** Held to the vectors that Python makes (tests/frontend/vectors.py). */
 
-import { L, IDENTITY, ecdh, equal, mulBase, onCurve } from "@shadowpool/sdk/crypto/babyjubjub";
-import { R, tag } from "@shadowpool/sdk/crypto/field";
+import { R } from "@shadowpool/sdk/crypto/field";
 import { BUY } from "@shadowpool/sdk/crypto/notes";
-import { type Use, hash, node, permute, sponge, squeeze } from "@shadowpool/sdk/crypto/poseidon";
 import { circuitId, statement } from "@shadowpool/sdk/crypto/statement";
 import { contextWord } from "@shadowpool/sdk/crypto/streams";
 import { describe, expect, test } from "vitest";
@@ -12,38 +10,6 @@ import { openEpoch } from "./auditor";
 import { verify } from "./groth16";
 import { KeystoreError, openKeystore } from "./keystore";
 import { settledEpoch, vectors, words } from "./vectors";
-
-test("tags", () => {
-  for (const [use, word] of Object.entries(vectors.tags)) expect(tag(use)).toBe(BigInt(word));
-});
-
-describe("Poseidon", () => {
-  test.each(vectors.permutations.map((one) => [one.in.length, one] as const))("width %i", (_, one) => {
-    expect(permute(words(one.in))).toEqual(words(one.out));
-  });
-  test.each(vectors.hashes.map((one) => [one.use, one] as const))("use %s", (use, one) => {
-    expect(hash(use as Use, ...words(one.in))).toBe(BigInt(one.hash));
-    expect(squeeze(use as Use, words(one.in), one.stream.length)).toEqual(words(one.stream));
-  });
-  test("nodes and sponges", () => {
-    for (const one of vectors.nodes) expect(node(...(words(one.in) as [bigint, bigint]))).toBe(BigInt(one.out));
-    for (const one of vectors.sponges) expect(sponge(words(one.in))).toBe(BigInt(one.out));
-  });
-  test("refuses words outside the field and wrong shapes", () => {
-    expect(() => permute([R, 0n])).toThrow();
-    expect(() => hash("note", 1n)).toThrow();
-    expect(() => squeeze("receipt", [1n, 2n], 3)).toThrow();
-  });
-});
-
-test("Baby Jubjub", () => {
-  for (const one of vectors.curve.base) expect(mulBase(BigInt(one.scalar))).toEqual(words(one.point));
-  for (const one of vectors.curve.ecdh) expect(ecdh(BigInt(one.scalar), point(one.point))).toEqual(words(one.shared));
-  for (const one of vectors.curve.torsion) expect(equal(ecdh(1n, point(one)), IDENTITY)).toBe(true);
-  expect(onCurve([1n, 1n])).toBe(false);
-  expect(() => ecdh(L, point(vectors.curve.base[0]!.point))).toThrow();
-  expect(() => ecdh(1n, [1n, 1n])).toThrow();
-});
 
 describe("Groth16", () => {
   const { key, proof, publics } = vectors.groth16;
@@ -124,7 +90,3 @@ describe("auditor", () => {
     expect(openEpoch(BigInt(vectors.audit[0]!.key), { ...epoch, slots }).oddities.length).toBeGreaterThan(2);
   });
 });
-
-function point(text: string[]): [bigint, bigint] {
-  return words(text) as [bigint, bigint];
-}
