@@ -91,3 +91,13 @@ export class NeedsConsolidation extends InsufficientFunds {}
 
 /** A proof does not state what was asked of it. */
 export class ProverError extends ShadowpoolError {}
+
+/** An institution's agent refuses, or cannot be reached; `code` is for programs. */
+export class AgentError extends ShadowpoolError {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}

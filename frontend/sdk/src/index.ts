@@ -14,6 +14,7 @@ export * as notes from "./crypto/notes";
 export * as poseidon from "./crypto/poseidon";
 export * as statement from "./crypto/statement";
 export * as streams from "./crypto/streams";
+export * from "./agent";
 export * from "./wallet";
 export { CarrierClient } from "./carrier/client";
 export { Chain, HttpProvider } from "./ledger/chain";
