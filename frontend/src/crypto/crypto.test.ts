@@ -7,7 +7,7 @@ import { contextWord } from "@shadowpool/sdk/crypto/streams";
 import { describe, expect, test } from "vitest";
 
 import { openEpoch } from "./auditor";
-import { verify } from "./groth16";
+import { verify } from "@shadowpool/sdk/crypto/groth16";
 import { KeystoreError, openKeystore } from "./keystore";
 import { settledEpoch, vectors, words } from "./vectors";
 

@@ -4,7 +4,7 @@ import { type Point, mulBase } from "@shadowpool/sdk/crypto/babyjubjub";
 import { circuitId, statement } from "@shadowpool/sdk/crypto/statement";
 
 import { type AuditView, type SettledEpoch, openEpoch } from "./auditor";
-import { verify } from "./groth16";
+import { verify } from "@shadowpool/sdk/crypto/groth16";
 import { openKeystore } from "./keystore";
 
 export interface ProofClaim {
