@@ -1,0 +1,79 @@
+"""What the gateway remembers, in the agent's database. Numbers beyond 63 bits are text."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import BigInteger, Column, Engine, LargeBinary, Text
+from sqlmodel import Field, Session, SQLModel
+
+from offchain.gateway.decisions import CHAIN
+
+
+class ApiKey(SQLModel, table=True):
+    """A key of the API. `digest` is sha256 of all of it; `scopes` words between spaces; times in milliseconds."""
+
+    __tablename__ = "gateway_key"
+    id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    scopes: str
+    digest: str
+    per_second: float
+    burst: int
+    created: int = Field(sa_column=Column(BigInteger, nullable=False))
+    expires: int | None = Field(default=None, sa_column=Column(BigInteger))
+    revoked: int | None = Field(default=None, sa_column=Column(BigInteger))
+
+
+class Setting(SQLModel, table=True):
+    """Something set, as JSON, and how often it was changed."""
+
+    __tablename__ = "gateway_setting"
+    name: str = Field(primary_key=True)
+    version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    value: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class FillRow(SQLModel, table=True):
+    """A settled order: `lots` of its market at `price` quote units each."""
+
+    __tablename__ = "gateway_fill"
+    client_id: str = Field(primary_key=True)
+    sequence: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
+    market: int = Field(sa_column=Column(BigInteger, nullable=False))
+    side: int
+    lots: str
+    price: str
+
+
+class Hook(SQLModel, table=True):
+    """A webhook. `delivered` is the last event that was delivered or is not for it; `secret` is sealed."""
+
+    __tablename__ = "gateway_webhook"
+    id: str = Field(primary_key=True)
+    url: str
+    kinds: str
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created: int = Field(sa_column=Column(BigInteger, nullable=False))
+    delivered: int = Field(sa_column=Column(BigInteger, nullable=False))
+    attempts: int = 0
+    failing_since: int | None = Field(default=None, sa_column=Column(BigInteger))
+    next_attempt: int | None = Field(default=None, sa_column=Column(BigInteger))
+    state: str = "active"
+    error: str | None = None
+
+
+TABLES = [kind.__table__ for kind in (ApiKey, Setting, FillRow, Hook)]
+
+
+def prepare(engine: Engine) -> None:
+    """Make the tables that are not there."""
+    SQLModel.metadata.create_all(engine, tables=TABLES)
+    with transaction(engine) as session:
+        CHAIN.create(session.connection())
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One transaction: committed at the end, or undone by an error."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
