@@ -150,9 +150,12 @@ class AgentClient:
                     told = json.loads(socket.recv(None if deadline is None else left))
                 except TimeoutError:
                     return
-                if "status" in told and "code" in told:
-                    raise _refusal(told["status"], told)
-                if "sequence" in told:      # else a heartbeat
+                except (ValueError, RecursionError):
+                    raise AgentError(f"what answers at {self.url} is no agent's stream: is this its address?") from None
+                kind = told.get("kind") if isinstance(told, dict) else None
+                if kind == "error" and told.get("status") not in AGAIN:
+                    raise _refusal(read(int, told.get("status")), told)
+                if kind not in ("heartbeat", "error"):
                     yield read(DeskEvent, told)
 
     # --- Holdings ---
@@ -165,6 +168,14 @@ class AgentClient:
 
     def balances(self) -> list[Balance]:
         return self._items(Balance, "/balances")
+
+    def movements(self, limit: int = 100) -> list[Movement]:
+        """Deposits, withdrawals and consolidations, the newest first."""
+        return self._items(Movement, "/movements", limit=limit)
+
+    def deposit(self, key: str, asset: str, amount: int) -> Movement:
+        """Bring `amount` base units of the agent's account into the pool; the same `key` is the same deposit."""
+        return self.ask(Movement, "POST", "/deposits", {"key": key, "asset": asset, "amount": str(amount)})
 
     def withdraw(self, key: str, asset: str, amount: int, recipient: str) -> Movement:
         """Pay `amount` base units to an EVM address; the same `key` is the same withdrawal."""
@@ -214,9 +225,10 @@ class AgentClient:
                 status, problem = answer.status_code, None
             except httpx.HTTPError as error:
                 status, problem = 0, type(error).__name__
-            if status not in (0, *AGAIN) or time.monotonic() > deadline:
+            wait = RETRY_SECONDS if problem else _wait(answer)
+            if status not in (0, *AGAIN) or time.monotonic() + wait > deadline:
                 break
-            time.sleep(RETRY_SECONDS)
+            time.sleep(wait)
         if problem is not None:
             raise AgentError(f"no agent answers at {self.url} ({problem}): does it run, and with a gateway?")
         return read(kind, _json(answer))
@@ -260,6 +272,12 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if type(value) is not plain:
         raise TypeError(f"{where} is {type(value).__name__}, not {plain.__name__}")
     return value
+
+
+def _wait(answer: httpx.Response) -> float:
+    """Seconds after which the agent would be asked again."""
+    seconds = answer.headers.get("Retry-After", "")
+    return float(seconds) if seconds.isascii() and seconds.isdigit() else RETRY_SECONDS
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from offchain.agent.desk import OrderState
+from offchain.agent.desk import OrderState, TicketRefused, UnknownOrder
 from offchain.notes import BPS, QUANTITY_BITS, Side
 
 PARENT_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
@@ -26,15 +26,11 @@ class ParentState(StrEnum):
     DONE = "done"               # filled, or past its last epoch, and nothing open
 
 
-class ParentRefused(ValueError):
+class ParentRefused(TicketRefused):
     """A parent that cannot be, or not be changed so. Codes: bad_parent, duplicate_id, unknown_market, closed."""
 
-    def __init__(self, code: str, reason: str):
-        super().__init__(reason)
-        self.code, self.reason = code, reason
 
-
-class UnknownParent(LookupError):
+class UnknownParent(UnknownOrder):
     """No parent order has this id."""
 
 

@@ -1,43 +1,38 @@
-"""Parent orders over HTTP: a router that the gateway mounts, with its own guards. Quantities and prices are decimal text."""
+"""Parent orders over HTTP: a router that the gateway mounts, with its own guards. Quantities and prices are decimal text.
+
+Refusals are the slicer's exceptions, which the gateway answers as it does those of the desk.
+"""
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from enum import Enum, IntEnum
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from offchain.agent.desk import OrderState
 from offchain.field import RangeError, decimal
-from offchain.notes import QUANTITY_BITS, Side
+from offchain.notes import BPS, QUANTITY_BITS, Side
 from offchain.slicer.parents import (
     MAX_EPOCHS,
     MAX_JITTER_BPS,
     MAX_URGENCY_BPS,
     PARENT_ID,
+    Parent,
     ParentRefused,
     ParentState,
+    Report,
     Strategy,
-    UnknownParent,
 )
 from offchain.slicer.slicer import Slicer
 
-TEXT = {
-    "quantity", "price", "minimum", "filled", "open", "arrival", "fill", "fill_price", "unfilled", "notional",
-    "average_price", "average_remainder", "market_volume", "printed_fill",
-}  # fmt: skip
-"""Numbers that may pass what a JSON reader holds exactly."""
-
-STATUS = {"bad_parent": 422, "unknown_market": 404, "duplicate_id": 409, "closed": 409}
-PROBLEM = "application/problem+json"
-REFUSALS = {
-    status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM: {}}} for status in (404, 409, 422)
-}  # fmt: skip
-
 Id = Annotated[str, Path(pattern=f"^{PARENT_ID.pattern}$", description="The parent's id, as its client chose it.")]
 Lots = Annotated[str, Field(pattern="^[1-9][0-9]{0,19}$")]
+Number = Annotated[
+    int, PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string", "pattern": "^-?(0|[1-9][0-9]*)$"})
+]
+SideName = Annotated[
+    Side, PlainSerializer(lambda side: Side(side).name.lower(), return_type=str), WithJsonSchema({"enum": ["buy", "sell"]})
+]
 
 
 class NewParent(BaseModel):
@@ -55,7 +50,7 @@ class NewParent(BaseModel):
     start: int | None = Field(None, ge=0, lt=1 << 53, strict=True)
     minimum: Lots | None = Field(None, description="Lots of the smallest child; else the market's smallest order.")
     jitter_bps: int = Field(2_000, ge=0, le=MAX_JITTER_BPS, strict=True)
-    rate_bps: int | None = Field(None, ge=1, le=10_000, strict=True, description="Of participation: its share of the volume.")
+    rate_bps: int | None = Field(None, ge=1, le=BPS, strict=True, description="Of participation: its share of the volume.")
     urgency_bps: int | None = Field(None, ge=1, le=MAX_URGENCY_BPS, strict=True, description="Of shortfall: how much sooner.")
 
     @property
@@ -69,71 +64,99 @@ class NewParent(BaseModel):
         return self.model_dump() | lots | {"minimum": least, "side": Side[self.side.upper()]}
 
 
-def router(slicer: Slicer, require: Callable[[str], Callable]) -> APIRouter:
-    """`require(scope)` is a dependency that lets only keys with that scope pass; paths are under /parents."""
-    routes = APIRouter(prefix="/parents", tags=["parents"], responses=REFUSALS)
-    read, trade = [Depends(require("read"))], [Depends(require("trade"))]
+class Told(BaseModel):
+    """An answer, from what has these attributes."""
 
-    @routes.get("", dependencies=read)
-    def parents(state: ParentState | None = None) -> JSONResponse:
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ParentTold(Told):
+    id: str
+    market: int
+    side: SideName
+    quantity: Number
+    price: Number
+    strategy: Strategy
+    start: int
+    end: int
+    minimum: Number
+    jitter_bps: int
+    rate_bps: int | None
+    urgency_bps: int | None
+    state: ParentState
+    filled: Number
+    open: Number
+    arrival: Number | None
+    reason: str | None
+    created: int
+
+
+class ChildTold(Told):
+    n: int
+    epoch: int
+    client_id: str
+    quantity: Number
+    state: OrderState | None
+    fill: Number | None
+    fill_price: Number | None
+    reason: str | None
+
+
+class ReportTold(Told):
+    parent: ParentTold
+    children: list[ChildTold]
+    unfilled: Number
+    notional: Number
+    average_price: Number | None
+    average_remainder: Number | None
+    slippage_bps: int | None
+    market_volume: Number
+    printed_fill: Number
+    participation_bps: int | None
+
+
+class Parents(Told):
+    items: list[ParentTold]
+
+
+def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
+    """`require(scope)` is a dependency that lets only keys with that scope pass; paths are under /v1/parents."""
+    routes = APIRouter(prefix="/v1/parents")
+    read, trade = [require("read")], [require("trade")]
+
+    @routes.get("", dependencies=read, response_model=Parents)
+    def parents(state: ParentState | None = None) -> dict[str, list[Parent]]:
         """Parent orders, the newest first."""
-        return JSONResponse({"items": [plain(one) for one in slicer.parents(state)]})
+        return {"items": slicer.parents(state)}
 
-    @routes.post("", dependencies=trade)
-    def begin(body: NewParent) -> JSONResponse:
+    @routes.post("", dependencies=trade, status_code=201, response_model=ParentTold)
+    def begin(body: NewParent) -> Parent:
         """Start one. The same id with the same terms is the same parent, however often."""
-        return _answer(lambda: slicer.begin(**body.terms))
+        return slicer.begin(**body.terms)
 
-    @routes.get("/{id}", dependencies=read)
-    def parent(id: Id) -> JSONResponse:
+    @routes.get("/{id}", dependencies=read, response_model=ParentTold)
+    def parent(id: Id) -> Parent:
         """One parent order."""
-        return _answer(lambda: slicer.parent(id))
+        return slicer.parent(id)
 
-    @routes.post("/{id}/pause", dependencies=trade)
-    def pause(id: Id) -> JSONResponse:
+    @routes.post("/{id}/pause", dependencies=trade, response_model=ParentTold)
+    def pause(id: Id) -> Parent:
         """Place no new children until it is resumed."""
-        return _answer(lambda: slicer.pause(id))
+        return slicer.pause(id)
 
-    @routes.post("/{id}/resume", dependencies=trade)
-    def resume(id: Id) -> JSONResponse:
+    @routes.post("/{id}/resume", dependencies=trade, response_model=ParentTold)
+    def resume(id: Id) -> Parent:
         """Go on after a pause."""
-        return _answer(lambda: slicer.resume(id))
+        return slicer.resume(id)
 
-    @routes.post("/{id}/cancel", dependencies=trade)
-    def cancel(id: Id) -> JSONResponse:
+    @routes.post("/{id}/cancel", dependencies=trade, response_model=ParentTold)
+    def cancel(id: Id) -> Parent:
         """Place no more, and take back the children that are not frozen yet."""
-        return _answer(lambda: slicer.cancel(id))
+        return slicer.cancel(id)
 
-    @routes.get("/{id}/report", dependencies=read)
-    def report(id: Id) -> JSONResponse:
+    @routes.get("/{id}/report", dependencies=read, response_model=ReportTold)
+    def report(id: Id) -> Report:
         """What it did, against the price at its arrival."""
-        return _answer(lambda: slicer.report(id))
+        return slicer.report(id)
 
     return routes
-
-
-def plain(value: Any, name: str = "") -> Any:
-    """A dataclass of ours as JSON."""
-    if is_dataclass(value):
-        return {one.name: plain(getattr(value, one.name), one.name) for one in fields(value)}
-    if isinstance(value, IntEnum):
-        return value.name.lower()
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (list, tuple)):
-        return [plain(one, name) for one in value]
-    return str(value) if name in TEXT and value is not None else value
-
-
-def _answer(action: Callable[[], Any]) -> JSONResponse:
-    try:
-        return JSONResponse(plain(action()))
-    except ParentRefused as refused:
-        return _problem(STATUS[refused.code], refused.code, refused.reason)
-    except UnknownParent as error:
-        return _problem(404, "unknown_parent", str(error))
-
-
-def _problem(status: int, code: str, detail: str) -> JSONResponse:
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "code": code}
-    return JSONResponse(body, status, media_type=PROBLEM)
