@@ -23,7 +23,7 @@ export const B8: Point = [
   16950150798460657717958625567821834550301663161624707787222815936182638968203n,
 ];
 
-type Projective = readonly [bigint, bigint, bigint];
+export type Projective = readonly [bigint, bigint, bigint];
 
 const ZERO: Projective = [0n, 1n, 1n];
 
@@ -117,7 +117,7 @@ function tables(): Projective[][] {
 }
 
 /** Bernstein, Birkner, Joye, Lange, Peters, "Twisted Edwards Curves", §6; complete. */
-function sum([x1, y1, z1]: Projective, [x2, y2, z2]: Projective): Projective {
+export function sum([x1, y1, z1]: Projective, [x2, y2, z2]: Projective): Projective {
   const a = (z1 * z2) % R;
   const b = (a * a) % R;
   const c = (x1 * x2) % R;
@@ -130,7 +130,7 @@ function sum([x1, y1, z1]: Projective, [x2, y2, z2]: Projective): Projective {
 }
 
 /** The same source, doubling in projective coordinates. */
-function double([x, y, z]: Projective): Projective {
+export function double([x, y, z]: Projective): Projective {
   const s = x + y;
   const c = (x * x) % R;
   const d = (y * y) % R;

@@ -2,7 +2,8 @@
 
 import { OutOfRange } from "../errors";
 import { R, check, tag } from "./field";
-import { FULL, parameters } from "./grain";
+import { parameters } from "./grain";
+import { apply } from "./linear";
 
 /** [words absorbed, elements of the permutation besides the capacity] by use. */
 const USES = {
@@ -33,19 +34,31 @@ const RATE = 16;
 
 /** The permutation of 2 to 17 elements. */
 export function permute(input: readonly bigint[]): bigint[] {
-  const { constants, mix, partial } = parameters(input.length);
-  const half = FULL / 2;
+  const { first, second, mix, enter, keys, rows, columns } = parameters(input.length);
   let state = input.map((word) => check(word));
-  constants.forEach((keys, round) => {
-    const full = round < half || round >= half + partial;
-    const boxed = state.map((word, i) => (full || i === 0 ? fifth(word + keys[i]!) : word + keys[i]!));
-    state = mix.map((row) => {
-      let sum = 0n;
-      for (let i = 0; i < row.length; i++) sum += row[i]! * boxed[i]!;
-      return sum % R;
-    });
+  for (const constants of first) state = full(state, constants, mix);
+  let zero = state[0]!;
+  const rest = apply(enter, state.slice(1));
+  keys.forEach((key, round) => {
+    const [row, column] = [rows[round]!, columns[round]!];
+    const boxed = fifth(zero + key);
+    let sum = mix[0]![0]! * boxed;
+    for (let i = 0; i < rest.length; i++) {
+      sum += row[i]! * rest[i]!;
+      rest[i] = rest[i]! + column[i]! * boxed; // reduced after the last round: products of 510 bits hardly add up
+    }
+    zero = sum % R;
   });
+  state = [zero, ...rest];
+  for (const constants of second) state = full(state, constants, mix);
   return state;
+}
+
+function full(state: bigint[], constants: bigint[], mix: bigint[][]): bigint[] {
+  return apply(
+    mix,
+    state.map((word, i) => fifth(word + constants[i]!)),
+  );
 }
 
 function fifth(word: bigint): bigint {
