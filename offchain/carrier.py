@@ -104,6 +104,31 @@ class CarrierClient:
         chain.on_receipt(receipt)
         return receipt
 
+    def hand(self, chain: Chain, call: Call) -> str | None:
+        """Have `call` sent, and wait for nothing; the transaction's hash, once it has one that our own node knows.
+
+        Again is the same: it then tells what became of it. Reverted and CarrierError as for `carry`.
+        """
+        contract = chain.contract(call.contract)
+        data = contract.encode_abi(call.function, list(call.args))
+        path = f"/carried/{carried_id(contract.address, bytes.fromhex(data[2:]))}"
+        body = {"to": contract.address, "data": data}
+        said = self._ask("GET", path) or self._ask("POST", "/carry", body, name=call.function)
+        if said.get("state") == "failed":
+            said = self._ask("POST", "/carry", body, name=call.function)    # once more, if it would not fail now
+            if said.get("state") == "failed":
+                raise Reverted(call.function, _text(said.get("reason")))
+        tx = said.get("transaction")
+        if not isinstance(tx, str) or not HASH.fullmatch(tx):
+            return None
+        try:
+            sent = chain.web3.eth.get_transaction(tx)
+        except TransactionNotFound:
+            return None
+        if (sent["to"], sent["input"].to_0x_hex()) != (contract.address, data):
+            raise CarrierError(f"the carrier at {self.url} names another transaction, {tx}: use another carrier")
+        return tx
+
     def _landed(self, chain: Chain, call: Call, body: dict, said: dict, began: float) -> Receipt | None:
         """The receipt, once our own node has the transaction that the carrier names."""
         state, tx = said.get("state"), said.get("transaction")

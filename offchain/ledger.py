@@ -85,6 +85,13 @@ class Ledger(State):
                     if attempt == ATTEMPTS:
                         raise
 
+    def keep(self, journal: Journal) -> None:
+        """Write what was taken in to an empty journal, and from now on all that is."""
+        with self.lock:
+            if self._checkpoints:
+                journal.extend(self._events, self.block, self._checkpoints[self.block])
+            self._journal = journal
+
     def context(self, market: int, epoch: int) -> Context:
         """Where the settlement of an epoch whose reference is fixed stands."""
         deployment = self.chain.deployment

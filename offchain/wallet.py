@@ -33,7 +33,7 @@ TIME_AHEAD = 600
 
 
 class Wallet:
-    """The wallet of `key`; `account` is the EVM account that pays and deposits.
+    """The wallet of `key`; `account` is the EVM account that pays and deposits, None where neither is done here.
 
     Assets are words (`Deployment.asset` gives one by symbol), amounts base units. What
     is private names the `carrier` that sends it, an account or a service: `account`, whose deposits
@@ -47,7 +47,7 @@ class Wallet:
         chain: Chain,
         ledger: Ledger,
         key: ShieldedKey,
-        account: LocalAccount,
+        account: LocalAccount | None,
         treasury_key: EncryptionKey | None = None,
     ):
         self.chain, self.ledger, self.key, self.account = chain, ledger, key, account
@@ -55,6 +55,7 @@ class Wallet:
         self.holdings = Holdings(ledger, key, treasury_key)
         # Notes and quota places of transactions that the ledger has not reached: the block.
         self._in_flight: dict[int, int] = {}
+        self.held: frozenset[int] = frozenset()     # those that its user keeps for what is not sent yet
 
     @property
     def address(self) -> Address:
@@ -72,7 +73,8 @@ class Wallet:
     def notes(self) -> list[OwnedNote]:
         """Unspent notes, those not yet in an advanced root included."""
         self.sync()
-        return [own for own in self.holdings.notes if not own.spent and own.nullifier not in self._in_flight]
+        taken = self._in_flight.keys() | self.held
+        return [own for own in self.holdings.notes if not own.spent and own.nullifier not in taken]
 
     def balances(self) -> dict[int, int]:
         """Units by asset."""
@@ -171,14 +173,22 @@ class Wallet:
         self, market: int, epoch: int, terms: Terms, credential: Issued | None
     ) -> tuple[PlacedOrder, Call]:
         """Check an order against market, credential, window and funds, and prove it."""
-        with self.ledger.lock:
-            placed, claim = self._commit_claim(market, epoch, terms, credential)
+        placed, claim = self.claim_commit(market, epoch, terms, credential)
         return placed, build_commit(self.deployment, claim)
 
-    def _commit_claim(self, market: int, epoch: int, terms: Terms, credential: Issued | None) -> tuple[PlacedOrder, claims.Commit]:
+    def claim_commit(
+        self, market: int, epoch: int, terms: Terms, credential: Issued | None, index: int | None = None
+    ) -> tuple[PlacedOrder, claims.Commit]:
+        """Check an order as `build_commit` does, unproven; `index` is its place in the quota, the first free one if None."""
+        with self.ledger.lock:
+            return self._commit_claim(market, epoch, terms, credential, index)
+
+    def _commit_claim(
+        self, market: int, epoch: int, terms: Terms, credential: Issued | None, index: int | None
+    ) -> tuple[PlacedOrder, claims.Commit]:
         self.sync()
         rules, time = self._admit(market, epoch, terms, credential)
-        index = self._free_place(market, epoch)
+        index = self._free_place(market, epoch) if index is None else index
         asset, lock = rules.lock(terms)
         nonce = _fresh_nonce()
         inputs = self._pick(asset, lock)
@@ -271,19 +281,30 @@ class Wallet:
         """Every order of this key with its fate, by epoch and place in the quota."""
         with self.ledger.lock:
             self.sync()
-            return [self._status(placed) for placed in self.holdings.orders]
+            return [self.status(placed) for placed in self.holdings.orders]
 
-    # --- Within ---
-
-    def _status(self, placed: PlacedOrder) -> OrderStatus:
+    def status(self, placed: PlacedOrder) -> OrderStatus:
+        """The fate of one, as the ledger stands."""
         record = self._record(placed)
         fill = self.holdings.fills.get(placed.quota_nullifier)
-        return order_status(placed, record, self._epoch_state(record), fill, self._bond(placed))
+        return order_status(placed, record, self.epoch_state(record), fill, self.bond(placed))
+
+    def bond(self, placed: PlacedOrder) -> int:
+        """What an order forfeits where it must, in units of the asset locked."""
+        market = self.ledger.markets[placed.order.market]
+        return placed.order.terms.bond(market.lot, market.fee_bps, market.bond_bps)
+
+    def epoch_state(self, record: OrderRecord) -> EpochState:
+        """The state of an order's epoch at the ledger's block."""
+        state = self.chain.contract("Market").functions.state(record.market, record.epoch)
+        return EpochState(self.chain.call(state, self.ledger.block))
+
+    # --- Within ---
 
     def _forfeits(self, record: OrderRecord) -> bool:
         """Whether a reclaim forfeits the bond; OrderRefused if none is due now."""
         windows = self.ledger.markets[record.market].windows(record.epoch)
-        state = self._epoch_state(record)
+        state = self.epoch_state(record)
         if record.reclaim:
             raise OrderRefused("the order was reclaimed already")
         if record.quota_nullifier in self.holdings.fills:
@@ -295,14 +316,6 @@ class Wallet:
                 f"the epoch is {state.name.lower()} at block {self.ledger.block}; it ends by block {windows.deadline}"
             )
         return state in FORFEITS
-
-    def _bond(self, placed: PlacedOrder) -> int:
-        market = self.ledger.markets[placed.order.market]
-        return placed.order.terms.bond(market.lot, market.fee_bps, market.bond_bps)
-
-    def _epoch_state(self, record: OrderRecord) -> EpochState:
-        state = self.chain.contract("Market").functions.state(record.market, record.epoch)
-        return EpochState(self.chain.call(state, self.ledger.block))
 
     def _admit(self, market: int, epoch: int, terms: Terms, credential: Issued | None) -> tuple[Rules, int]:
         """(rules, time in seconds) for a commit that nothing speaks against."""
@@ -318,7 +331,7 @@ class Wallet:
         return found.rules(market), time
 
     def _free_place(self, market: int, epoch: int) -> int:
-        taken = self.ledger.orders.keys() | self._in_flight.keys()
+        taken = self.ledger.orders.keys() | self._in_flight.keys() | self.held
         for index, nullifier in enumerate(self.holdings.quota_nullifiers(market, epoch)):
             if nullifier not in taken:
                 return index

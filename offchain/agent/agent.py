@@ -1,0 +1,329 @@
+"""The agent: round by round, each about one new head, whatever its key's orders and notes need; and its desk.
+
+Nothing is remembered but what the book holds, and the ledger alone says what is done: so it may be killed
+at any instant, and goes on from there.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+from web3.exceptions import Web3Exception
+
+from offchain.agent import desk
+from offchain.agent.book import Book, Entry, Transfer, now
+from offchain.agent.closing import Closing
+from offchain.agent.commits import Commits
+from offchain.agent.core import Core, View, choose_epoch
+from offchain.agent.desk import (
+    AgentStatus,
+    Balance,
+    Check,
+    Desk,
+    DeskEvent,
+    DeskOrder,
+    Lock,
+    MarketView,
+    Movement,
+    MovementState,
+    OrderState,
+    Snapshot,
+    Ticket,
+    TicketRefused,
+    UnknownOrder,
+)
+from offchain.agent.moves import Moves
+from offchain.agent.reconcile import Reconcile
+from offchain.chain import ChainError, as_address
+from offchain.field import check_range
+from offchain.holdings import OwnedNote
+from offchain.notes import AMOUNT_BITS, Side
+from offchain.store import Busy
+
+KILLED = "killed"
+PAUSE = 8
+"""Polls to sit out after a round that failed."""
+
+SILENT_MS = 60_000
+log = structlog.get_logger()
+
+
+class Agent(Desk):
+    """`holds` raises Busy once another process has the key's lease; the agent then ends."""
+
+    def __init__(self, core: Core, holds: Callable[[], None] = lambda: None):
+        self.core, self.book, self.purse, self.chain = core, core.book, core.purse, core.chain
+        self.checks: list[Check] = []
+        self._holds = holds
+        self._commits, self._closing = Commits(core), Closing(core)
+        self._moves, self._reconcile = Moves(core), Reconcile(core)
+        self._told: dict[str, str] = {}
+        self._wake = threading.Event()
+        self.purse.hold(self.book.opened.values(), self._open_transfers(), list(self.book.parcels.values()))
+
+    # --- The loop ---
+
+    def run(self, stop: threading.Event) -> None:
+        """Round after round, one for every new head, ended duty or order taken, until `stop`; an error costs one round."""
+        log.info("agent started", chain_id=self.chain.chain_id)
+        last: tuple | None = None
+        while not stop.is_set():
+            try:
+                seen = self.chain.head(), len(self.core.at_work())
+                if seen != last or self._wake.is_set():
+                    self._wake.clear()
+                    self.round(seen[0])
+                last = seen
+                self._wake.wait(self.core.settings.poll_seconds)
+            except Busy:
+                self.core.close()
+                raise
+            except Exception as error:      # a service outlives what nobody thought of
+                self._failed(error)
+                stop.wait(PAUSE * self.core.settings.poll_seconds)
+        self.core.close()
+        log.info("agent stopped")
+
+    def round(self, head: int) -> None:
+        """One round as of block `head`."""
+        self._holds()
+        block = self.purse.sync()
+        ended = self.core.courier.round(head, block)
+        sights = self.purse.sights()
+        self._closing.round(sights, head, block)
+        self._commits.round(head, block)
+        self._moves.round(list(self._commits.wanting.values()), ended, head)
+        self._reconcile.round(sights)
+        self._publish(head, block, sights)
+
+    def _failed(self, error: Exception) -> None:
+        expected = isinstance(error, ChainError | Web3Exception)
+        log.warning("round failed", error=type(error).__name__)
+        self.core.problems["round"] = str(error) if expected else f"{type(error).__name__}: {str(error)[:200]}"
+        self._tell_problems()
+
+    def _publish(self, head: int, block: int, sights: list) -> None:
+        """What others see between rounds, and an event for everything in it that is news."""
+        self.core.problems.pop("round", None)
+        if count := self.purse.unreadable():
+            self.core.problems["unreadable"] = f"{count} orders of this key were made by other software, which must end them"
+        balances = tuple(self.purse.balances(sights))
+        before = {one.asset: one for one in self.core.view.balances}
+        markets = {number: self._market(number, head) for number in sorted(self.purse.ledger.markets)}
+        self.core.view = View(head, block, self.core.block_seconds(head), now(), markets, balances)
+        for one in balances:
+            if before and before.get(one.asset) != one:
+                self.book.write(tell="balance", **_amounts(one))
+        self._tell_problems()
+
+    def _tell_problems(self) -> None:
+        problems = dict(self.core.problems)
+        for name in problems.keys() - self._told.keys():
+            self.book.write(tell="agent", problem=problems[name])
+        for name in self._told.keys() - problems.keys():
+            self.book.write(tell="agent", solved=self._told[name])
+        self._told = problems
+
+    def _market(self, number: int, head: int) -> MarketView:
+        terms, settings = self.purse.ledger.markets[number], self.core.settings
+        need = self.core.blocks_for("commit", head, settings.commit_seconds)
+        epoch, _ = choose_epoch(terms, head, need)
+        symbols = [self.purse.symbols.get(int(asset, 16), (asset, 0))[0] for asset in (terms.base, terms.quote)]
+        reference, printed = self._prices(number)
+        return MarketView(
+            number, terms.base, terms.quote, *symbols, terms.lot, terms.min_quantity, terms.fee_bps, terms.bond_bps,
+            terms.quota, terms.capacity, terms.commit_blocks, epoch, terms.windows(epoch), head,
+            self.core.block_seconds(head), reference, printed,
+        )  # fmt: skip
+
+    def _prices(self, number: int) -> tuple[int | None, int | None]:
+        """(the source's price now, else the last epoch's reference; the last print)."""
+        ledger = self.purse.ledger
+        mine = [epoch for (market, _), epoch in ledger.epochs.items() if market == number]
+        printed = next((epoch.printed[0] for epoch in reversed(mine) if epoch.printed and epoch.printed[0]), None)
+        fixed = next((epoch.reference for epoch in reversed(mine) if epoch.reference), None)
+        try:
+            latest = self.chain.at("Oracle", ledger.markets[number].source).functions.latest()
+            price = self.chain.call(latest)[0]
+        except (ChainError, Web3Exception, ValueError):     # another kind of source
+            price = 0
+        return price or fixed, printed
+
+    # --- The desk: orders ---
+
+    def place(self, ticket: Ticket) -> DeskOrder:
+        with self.book.lock:
+            if (known := self.book.entries.get(ticket.client_id)) is not None:
+                return self._again(ticket, known)
+            order = DeskOrder(
+                ticket.client_id, ticket.market, ticket.epoch, Side(ticket.side), ticket.quantity, ticket.price,
+                ticket.source, ticket.account, OrderState.ACCEPTED, created=now(),
+            )  # fmt: skip
+            try:
+                self._check(ticket)
+            except TicketRefused as refused:
+                order = replace(order, state=OrderState.REFUSED, code=refused.code, reason=refused.reason)
+                self.book.write(Entry(order, ticket.epoch, booked=True), tell="order")
+                raise
+            self.book.write(Entry(order, ticket.epoch), tell="order")
+            self._wake.set()
+            return self.book.entries[ticket.client_id].order
+
+    def _again(self, ticket: Ticket, known: Entry) -> DeskOrder:
+        order = known.order
+        asked = ticket.market, ticket.side, ticket.quantity, ticket.price, ticket.epoch
+        if asked != (order.market, order.side, order.quantity, order.price, known.wanted):
+            raise TicketRefused("duplicate_id", f"{ticket.client_id} is another order's: choose a new client_id")
+        if order.state == OrderState.REFUSED:
+            raise TicketRefused(order.code, order.reason)
+        return order
+
+    def _check(self, ticket: Ticket) -> None:
+        snapshot = self.snapshot()
+        snapshot.lock(ticket.market, ticket.side, ticket.quantity, ticket.price)
+        if (reason := self.book.fact(KILLED)) is not None:
+            raise TicketRefused("killed", f"the kill switch is on: {reason}")
+        market = snapshot.markets[ticket.market]
+        if ticket.epoch is not None and ticket.epoch < market.epoch:
+            raise TicketRefused("closed", f"epoch {ticket.epoch} closes too soon: the first to be made is {market.epoch}")
+        if ticket.quantity < market.min_quantity:
+            raise TicketRefused("bad_ticket", f"the market's smallest order is {market.min_quantity} lots")
+        if snapshot.lock(ticket.market, ticket.side, ticket.quantity, ticket.price).lock >= 1 << AMOUNT_BITS:
+            raise TicketRefused("bad_ticket", "the order locks more than a note can hold: ask for less")
+        for check in self.checks:
+            check(ticket, snapshot)
+
+    def cancel(self, client_id: str) -> DeskOrder:
+        with self.book.lock:
+            entry = self._entry(client_id)
+            order = entry.order
+            if order.state == OrderState.CANCELLED or entry.cancelling:
+                return order
+            if order.state == OrderState.ACCEPTED and entry.index is None:
+                self.purse.release(client_id)
+                self.book.amend(client_id, "order", {"state": OrderState.CANCELLED, "code": None, "reason": None}, booked=True)
+                return self.book.entries[client_id].order
+            if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
+                raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
+            freeze = self.purse.ledger.markets[order.market].windows(order.epoch).freeze
+            if self.core.view.head + 1 >= freeze:
+                raise TicketRefused("too_late", f"the window froze before block {freeze}: the order stands")
+            self._wake.set()
+            return self.book.amend(client_id, cancelling=True).order
+
+    def order(self, client_id: str) -> DeskOrder:
+        with self.book.lock:
+            return self._entry(client_id).order
+
+    def _entry(self, client_id: str) -> Entry:
+        if client_id not in self.book.entries:
+            raise UnknownOrder(f"no order {client_id}")
+        return self.book.entries[client_id]
+
+    def orders(
+        self, after: int = 0, limit: int = 100, state: OrderState | None = None, account: str | None = None
+    ) -> list[DeskOrder]:
+        with self.book.lock:
+            found = [
+                entry.order for entry in self.book.entries.values()
+                if entry.order.sequence > after and state in (None, entry.order.state) and account in (None, entry.order.account)
+            ]  # fmt: skip
+        return sorted(found, key=lambda order: order.sequence)[:limit]
+
+    def events(self, after: int, limit: int = 500) -> list[DeskEvent]:
+        return self.book.events(after, limit)
+
+    def wait_events(self, after: int, timeout: float) -> list[DeskEvent]:
+        with self.book.changed:
+            self.book.changed.wait_for(lambda: self.book.sequence > after, timeout)
+        return self.events(after)
+
+    # --- The desk: what there is ---
+
+    def balances(self) -> list[Balance]:
+        return list(self.core.view.balances)
+
+    def notes(self) -> list[OwnedNote]:
+        return self.purse.notes()
+
+    def markets(self) -> list[MarketView]:
+        return list(self.core.view.markets.values())
+
+    def worst_case(self, market: int, side: Side, quantity: int, price: int) -> Lock:
+        Ticket("quote", market, side, quantity, price)      # checks every range
+        return self.snapshot().lock(market, side, quantity, price)
+
+    def snapshot(self) -> Snapshot:
+        with self.book.lock:
+            orders = tuple(entry.order for entry in self.book.opened.values())
+        return Snapshot(orders, self.core.view.balances, self.core.view.markets)
+
+    def status(self) -> AgentStatus:
+        view, reason, own = self.core.view, self.book.fact(KILLED), self.core.courier.own
+        problems = list(self.core.problems.values())
+        if view.last_round and now() - view.last_round > SILENT_MS:
+            problems.append("no round has ended for a minute: does the chain's node answer, does the chain go on?")
+        return AgentStatus(
+            self.chain.chain_id, self.chain.deployment.contracts["Pool"], own.name if own else None, _text(self.purse.key),
+            view.head, view.block, view.block_seconds, view.last_round, self.book.sequence, tuple(problems),
+            reason is not None, reason,
+        )  # fmt: skip
+
+    # --- The desk: movements and control ---
+
+    def deposit(self, key: str, asset: str, amount: int) -> Movement:
+        if self.core.courier.own is None:
+            raise ValueError("no account is configured to deposit from: name one in agent.account")
+        return self._move(key, "deposit", asset, check_range(amount, 1, 1 << AMOUNT_BITS, "amount"), None)
+
+    def withdraw(self, key: str, asset: str, amount: int, recipient: str) -> Movement:
+        address = as_address(check_range(int(recipient, 16), 1, 1 << 160, "recipient"))
+        return self._move(key, "withdrawal", asset, check_range(amount, 1, 1 << AMOUNT_BITS, "amount"), address)
+
+    def consolidate(self, key: str, asset: str) -> Movement:
+        return self._move(key, "consolidation", asset, 0, None)
+
+    def movements(self, limit: int = 100) -> list[Movement]:
+        found = [one.movement for one in list(self.book.transfers.values())]
+        return sorted(found, key=lambda one: one.created, reverse=True)[:limit]
+
+    def _move(self, key: str, kind: str, asset: str, amount: int, recipient: str | None) -> Movement:
+        if not desk.CLIENT_ID.fullmatch(key):
+            raise TicketRefused("bad_ticket", "key must be 1 to 64 letters, digits, or any of . _ : -")
+        word = int(asset, 16)
+        if word not in self.purse.symbols:
+            raise TicketRefused("bad_ticket", f"{asset} is no token of this deployment")
+        asked = Movement(key, kind, as_address(word), amount, recipient, MovementState.ACCEPTED, created=now())
+        with self.book.lock:
+            if (known := self.book.transfers.get(key)) is not None:
+                made = known.movement
+                if (made.kind, made.asset, made.amount, made.recipient) != (kind, asked.asset, amount, recipient):
+                    raise TicketRefused("duplicate_id", f"{key} is another movement's: choose a new key")
+                return made
+            self.book.write(Transfer(asked))
+            self._wake.set()
+            return asked
+
+    def kill(self, on: bool, reason: str) -> None:
+        with self.book.lock:
+            self.book.write(facts={KILLED: reason if on else None}, tell="control", killed=on, reason=reason)
+            for entry in list(self.book.opened.values()) if on else ():
+                if entry.order.state == OrderState.ACCEPTED and entry.index is None:
+                    order = {"state": OrderState.CANCELLED, "code": "killed", "reason": reason}
+                    self.book.amend(entry.order.client_id, "order", order, booked=True)
+                    self.purse.release(entry.order.client_id)
+
+    def _open_transfers(self) -> list[Transfer]:
+        states = MovementState.ACCEPTED, MovementState.SENT
+        return [one for one in self.book.transfers.values() if one.movement.state in states]
+
+
+def _text(key) -> str:
+    """A shielded address as one word: owner and viewing key."""
+    return ".".join(f"{word:064x}" for word in (key.address.owner, *key.address.viewing))
+
+
+def _amounts(balance: Balance) -> dict:
+    names = ("available", "locked", "largest_pair")
+    return {"asset": balance.asset, "symbol": balance.symbol} | {name: str(getattr(balance, name)) for name in names}

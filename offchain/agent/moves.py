@@ -1,0 +1,217 @@
+"""Deposits, withdrawals and joins: those asked for, and joins ahead of need.
+
+Every attempt of a movement spends the same notes, so at most one of them lands. A deposit spends none:
+it is built once, and sent by one account's outbox under one key.
+"""
+
+from dataclasses import replace
+
+from offchain.agent.book import Parcel, Transfer, now
+from offchain.agent.core import Core
+from offchain.agent.courier import AccountRoute, Route, ServiceRoute
+from offchain.agent.desk import Movement, MovementState
+from offchain.carrier import CarrierError
+from offchain.chain import as_address
+from offchain.coins import InsufficientFunds, NeedsConsolidation, NotSpendableYet
+from offchain.holdings import OwnedNote
+
+ROUNDS = 3
+"""How often each carrier is tried."""
+
+PAUSE = 50
+"""Blocks after which a join ahead of need that failed is tried again."""
+
+AUTO = "auto:"
+OPEN = (MovementState.ACCEPTED, MovementState.SENT)
+
+
+class Moves:
+    def __init__(self, core: Core):
+        self.core, self.book, self.purse = core, core.book, core.purse
+
+    def round(self, wanting: list[tuple[int, int]], ended: list[Parcel], head: int) -> None:
+        """`ended` are the parcels of this round that have; `wanting` what tickets need joined."""
+        for parcel in ended:
+            if parcel.holder in self.book.transfers:
+                self._conclude(self.book.transfers[parcel.holder], parcel)
+        busy = {parcel.holder for parcel in list(self.book.parcels.values())}
+        for transfer in list(self.book.transfers.values()):
+            key = transfer.movement.key
+            if transfer.movement.state in OPEN and key not in busy and head >= transfer.next_block:
+                self.core.work(f"move:{key}", head, lambda key=key: self._attempt(key, head))
+        self._ahead(wanting)
+
+    # --- Joining ahead of need ---
+
+    def _ahead(self, wanting: list[tuple[int, int]]) -> None:
+        """Start a join for every asset that lacks pairs of notes, one at a time."""
+        joining = {t.movement.asset for t in list(self.book.transfers.values()) if t.movement.state in OPEN and t.inputs}
+        needs = [(asset, ahead.amount, ahead.pairs) for asset, ahead in self.core.settings.ahead.items()]
+        needs += [(asset, amount, 1) for asset, amount in wanting]
+        for asset, amount, pairs in needs:
+            if as_address(asset) in joining:
+                continue
+            chosen = to_join(self.purse.free(asset), amount, pairs)
+            key, words = _auto(chosen), tuple(own.nullifier for own in chosen)
+            before = self.book.transfers.get(key)
+            if before is not None and self.core.view.head < before.next_block:
+                continue
+            if chosen and (held := self.purse.pick_these(key, words)):
+                movement = Movement(
+                    key, "consolidation", as_address(asset), sum(own.note.amount for own in held), None,
+                    MovementState.ACCEPTED, created=now(),
+                )  # fmt: skip
+                joining.add(movement.asset)
+                self.book.write(Transfer(movement, words))
+
+    # --- One attempt ---
+
+    def _attempt(self, key: str, head: int) -> None:
+        transfer = self.book.transfers[key]
+        movement, asset = transfer.movement, int(transfer.movement.asset, 16)
+        try:
+            if movement.kind == "deposit":
+                return self._deposit(transfer, asset, head)
+            route = self._route(transfer)
+            fee = self._fee(route, asset)
+            inputs = self._inputs(transfer, asset, fee)
+        except (NotSpendableYet, NeedsConsolidation, CarrierError) as error:
+            attempts = transfer.attempts + isinstance(error, CarrierError)
+            return self._put_off(replace(transfer, attempts=attempts), str(error), head)
+        except InsufficientFunds as error:
+            return self._fail(transfer, str(error))
+        public = {"fee": fee, "carrier": self._payee(route)} if fee else {}
+        if movement.kind == "withdrawal":
+            public |= {"withdrawal": movement.amount, "account": int(movement.recipient, 16)}
+        only = route.name if fee or isinstance(route, AccountRoute) else None
+        self._send(transfer, asset, inputs, fee, only, head, public)
+
+    def _send(
+        self, transfer: Transfer, asset: int, inputs: list[OwnedNote], fee: int, only: str | None, head: int, public: dict
+    ) -> None:
+        """Prove it, write it down, and only then give it to anybody."""
+        built = self.purse.transact(asset, inputs, **public)
+        self.book.took("transact", built.call.proof_seconds)
+        movement = transfer.movement
+        name = f"move:{movement.key}:{transfer.attempts + 1}"
+        words = tuple(own.nullifier for own in inputs)
+        parcel = Parcel(name, movement.key, "transact", built.word, built.mark, built.words, None, only)
+        sent = replace(movement, state=MovementState.SENT, reason=None)
+        transfer = replace(transfer, movement=sent, inputs=words, attempts=transfer.attempts + 1, fee=fee)
+        self.book.write(transfer, parcel, tell="balance", calls={name: built.call}, **_facts(sent))
+        self.core.courier.start(parcel, head)
+
+    def _deposit(self, transfer: Transfer, asset: int, head: int) -> None:
+        """Let the pool take the tokens, then bring them in."""
+        own, movement, chain = self.core.courier.own, transfer.movement, self.core.chain
+        if own is None:
+            return self._fail(transfer, "no account is configured to deposit from: name one in agent.account")
+        token, pool = chain.token(asset), chain.deployment.contracts["Pool"]
+        if self._behind_another(movement):
+            return self._put_off(transfer, "waits for a deposit before it", head)
+        if (allowed := chain.call(token.functions.allowance(own.name, pool))) < movement.amount:
+            own.outbox.post(f"approve:{movement.key}:{allowed}", token.functions.approve(pool, movement.amount))
+            return self._put_off(transfer, "waits for the token's approval", head)
+        if chain.call(token.functions.balanceOf(own.name)) < movement.amount:
+            return self._fail(transfer, f"{own.name} holds less than {movement.amount} units of {movement.asset}")
+        public = {"deposit": movement.amount, "account": int(own.name, 16)}
+        self._send(transfer, asset, [], 0, own.name, head, public)
+
+    def _behind_another(self, movement: Movement) -> bool:
+        """Whether an earlier deposit of the same token would use up this one's approval."""
+        others = (one.movement for one in list(self.book.transfers.values()))
+        mine = movement.created, movement.key
+        return any(
+            other.kind == "deposit" and other.asset == movement.asset and other.state in OPEN
+            and (other.created, other.key) < mine for other in others
+        )  # fmt: skip
+
+    def _inputs(self, transfer: Transfer, asset: int, fee: int) -> list[OwnedNote]:
+        key, movement = transfer.movement.key, transfer.movement
+        if transfer.inputs:
+            found = self.purse.pick_these(key, transfer.inputs)
+            if not found:
+                raise InsufficientFunds("its notes were spent by another transaction")
+            return found
+        if movement.kind == "withdrawal":
+            return self.purse.pick(key, asset, movement.amount + fee)
+        found = self.purse.pick_these(key, tuple(own.nullifier for own in self.purse.free(asset)[:2]))
+        if len(found) < 2:
+            raise InsufficientFunds("fewer than two notes can be spent now: nothing to join")
+        return found
+
+    # --- Who sends it ---
+
+    def _route(self, transfer: Transfer) -> Route:
+        """Carriers in turn; withdrawals by one's own account where there is one, for they name their recipient anyway."""
+        courier = self.core.courier
+        if transfer.movement.kind == "withdrawal" and courier.own is not None:
+            return courier.own
+        return courier.routes[transfer.attempts % len(courier.routes)]
+
+    def _fee(self, route: Route, asset: int) -> int:
+        if not isinstance(route, ServiceRoute):
+            return 0
+        fee, most = route.client().fee(asset), self.core.settings.max_fees.get(asset, 0)
+        if fee > most:
+            raise CarrierError(f"the carrier {route.name} asks {fee} units, and max_fees allows {most}")
+        return fee
+
+    def _payee(self, route: Route) -> int:
+        return int(route.client().address, 16)
+
+    # --- How it ends ---
+
+    def _conclude(self, transfer: Transfer, parcel: Parcel) -> None:
+        movement = transfer.movement
+        if parcel.state == "landed":
+            self.purse.release(movement.key)
+            done = replace(movement, state=MovementState.DONE, tx=parcel.tx, reason=None)
+            self.book.write(replace(transfer, movement=done), tell="balance", **_facts(done))
+        elif parcel.state == "lost" or transfer.attempts >= ROUNDS * len(self.core.courier.routes):
+            self._fail(transfer, parcel.reason or "nobody would send it")
+        elif movement.kind == "deposit":
+            self._fail(transfer, parcel.reason or "the deposit was refused")
+
+    def _put_off(self, transfer: Transfer, reason: str, head: int) -> None:
+        if transfer.attempts >= ROUNDS * max(1, len(self.core.courier.routes)):
+            return self._fail(transfer, reason)
+        self.book.write(replace(transfer, movement=replace(transfer.movement, reason=reason), next_block=head + 1))
+
+    def _fail(self, transfer: Transfer, reason: str) -> None:
+        self.purse.release(transfer.movement.key)
+        failed = replace(transfer.movement, state=MovementState.FAILED, reason=reason)
+        again = self.core.view.head + PAUSE
+        self.book.write(replace(transfer, movement=failed, next_block=again), tell="balance", **_facts(failed))
+
+
+def to_join(notes: list[OwnedNote], amount: int, pairs: int) -> list[OwnedNote]:
+    """Two of these spendable notes (the smallest first) whose join brings `pairs` disjoint pairs of `amount` nearer; else none.
+
+    Greedy: the largest note with the smallest that completes it. Of what is left, the two largest are joined.
+    """
+    left = list(notes)
+    for _ in range(pairs):
+        if not left:
+            return []
+        largest = left.pop()
+        if largest.note.amount >= amount:
+            continue
+        mate = next((own for own in left if own.note.amount + largest.note.amount >= amount), None)
+        if mate is None:
+            enough = len(left) >= 2 and largest.note.amount + sum(own.note.amount for own in left) >= amount
+            return [left[-1], largest] if enough else []
+        left.remove(mate)
+    return []
+
+
+def _auto(notes: list[OwnedNote]) -> str:
+    """A name that the same notes have again."""
+    return f"{AUTO}{sum(own.nullifier for own in notes) % (1 << 128):x}"
+
+
+def _facts(movement: Movement) -> dict:
+    return {
+        "movement": movement.key, "type": movement.kind, "asset": movement.asset, "amount": str(movement.amount),
+        "state": str(movement.state), "tx": movement.tx, "reason": movement.reason,
+    }  # fmt: skip

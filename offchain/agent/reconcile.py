@@ -1,0 +1,89 @@
+"""Whether the agent owns what its own history says it should.
+
+By asset, unspent notes and what live orders hold must be what they were, and what the orders and
+movements that ended since have added or taken. All of it is read at one block of the ledger. What is
+left over was done by somebody else: a payment received, or the same key at work elsewhere.
+"""
+
+from dataclasses import replace
+
+from offchain.agent.book import Entry, Transfer
+from offchain.agent.core import Core
+from offchain.agent.desk import MovementState, OrderState
+from offchain.agent.purse import Sight
+from offchain.chain import as_address
+from offchain.notes import Side
+
+FACT = "expected"
+
+
+class Reconcile:
+    def __init__(self, core: Core):
+        self.core, self.book, self.purse = core, core.book, core.purse
+        self._ends: tuple[int, int] | None = None
+
+    def round(self, sights: list[Sight]) -> None:
+        """Book what has ended; an event for every difference, and a problem where units are missing."""
+        actual = self.purse.totals(sights)
+        with self.book.lock:
+            entries = [one for one in self.book.entries.values() if one.order.ended and not one.booked]
+            transfers = [one for one in self.book.transfers.values() if _final(one) and not one.booked]
+            expected = self._expected()
+            known = {sight.word: sight for sight in sights}
+            first = expected is None
+            expected = dict(actual) if first else expected
+            for entry in () if first else entries:
+                if (sight := known.get(entry.order.quota_nullifier)) is not None:
+                    _add(expected, self._of_order(entry, sight))
+            for transfer in () if first else transfers:
+                _add(expected, _of_transfer(transfer))
+            booked = [*(replace(one, booked=True) for one in entries), *(replace(one, booked=True) for one in transfers)]
+            if not booked and not first and expected == actual:
+                return
+            differences = {
+                asset: actual.get(asset, 0) - expected.get(asset, 0) for asset in sorted(actual.keys() | expected.keys())
+            }
+            facts = {FACT: {str(asset): str(amount) for asset, amount in actual.items()}}
+            self.book.write(*booked, facts=facts)
+            for asset, units in differences.items():
+                if units:
+                    self._tell(asset, units)
+
+    def _expected(self) -> dict[int, int] | None:
+        found = self.book.fact(FACT)
+        return None if found is None else {int(asset): int(amount) for asset, amount in found.items()}
+
+    def _of_order(self, entry: Entry, sight: Sight) -> dict[int, int]:
+        """What an ended order changed, by asset: its payment less what it had locked, or what it forfeited."""
+        order = entry.order
+        if order.state != OrderState.FILLED:
+            return {sight.asset: -(order.forfeited or 0)}
+        market, paid = self.purse.ledger.markets[order.market], sight.fill.payment
+        found = {int(market.base, 16): paid.base, int(market.quote, 16): paid.quote}
+        locked = int(market.quote if order.side == Side.BUY else market.base, 16)
+        return found | {locked: found[locked] - sight.lock}
+
+    def _tell(self, asset: int, units: int) -> None:
+        symbol, _ = self.purse.symbols.get(asset, (as_address(asset), 0))
+        self.book.write(tell="balance", asset=as_address(asset), unexplained=str(units))
+        if units < 0:
+            self.core.problems[f"balance:{asset}"] = (
+                f"{-units} units of {symbol} left by no order or movement of this agent: is the key used elsewhere?"
+            )
+
+
+def _final(transfer: Transfer) -> bool:
+    return transfer.movement.state in (MovementState.DONE, MovementState.FAILED)
+
+
+def _of_transfer(transfer: Transfer) -> dict[int, int]:
+    movement = transfer.movement
+    if movement.state != MovementState.DONE:
+        return {}
+    moved = {"deposit": movement.amount, "withdrawal": -movement.amount}.get(movement.kind, 0)
+    return {int(movement.asset, 16): moved - transfer.fee}
+
+
+def _add(totals: dict[int, int], changes: dict[int, int]) -> None:
+    for asset, units in changes.items():
+        totals[asset] = totals.get(asset, 0) + units
