@@ -105,3 +105,9 @@ def test_participation_makes_up_for_what_it_missed_and_waits_when_ahead():
 
 def test_an_epoch_that_has_not_printed_counts_as_the_mean():
     assert participation(5_000, {9: 30, 10: 50}, 10, 11, 25) == Fraction(1, 2) * (50 + 40) - 25
+
+
+def test_no_rest_is_left_that_is_too_small_to_place():
+    assert draw(Fraction(95), 100, 10, 0) == 90
+    assert draw(Fraction(90), 100, 10, 0) == 90
+    assert {draw(Fraction(95), 100, 60, 0, lambda below, at=at: min(at, below - 1)) for at in (0, 94, 95, 99)} == {0, 100}

@@ -1,0 +1,103 @@
+"""`shadowpool agent parent`: orders that the agent works over many epochs (docs/slicer.md)."""
+
+from typing import Annotated, Any
+
+import typer
+
+from offchain.agent_client import DEFAULT_URL, KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, AgentClient
+from offchain.slicer.parents import Child, Parent, ParentState, Strategy
+from offchain.slicer.routes import ParentTold, ReportTold
+from scripts.cli.common import AsJson, MarketId, show
+
+app = typer.Typer(no_args_is_help=True, help="Parent orders: one child an epoch, by schedule or by volume.")
+
+Agent = Annotated[
+    str | None,
+    typer.Option(
+        "--agent", envvar=URL_VARIABLE, help=f"The agent's gateway; the key is in {KEY_VARIABLE}, or in the file {KEY_FILE_VARIABLE} names.",
+        show_default=DEFAULT_URL,
+    ),
+]  # fmt: skip
+Id = Annotated[str, typer.Argument(help="The parent's id.")]
+
+
+@app.command()
+def start(
+    id: Annotated[str, typer.Argument(help="A name of your choice: the same is the same parent, however often.")],
+    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    quantity: Annotated[int, typer.Argument(help="Lots in all.")],
+    price: Annotated[int, typer.Argument(help="Limit of every child, in quote units a lot.")],
+    strategy: Annotated[Strategy, typer.Option(help="How it is spread.")],
+    epochs: Annotated[int, typer.Option(help="How many epochs it may take.")],
+    first: Annotated[int | None, typer.Option("--start", help="The first epoch; else the one that takes orders now.")] = None,
+    minimum: Annotated[int | None, typer.Option(help="Lots of the smallest child; else the market's smallest order.")] = None,
+    jitter_bps: Annotated[int | None, typer.Option(help="How far sizes are drawn from the schedule; 2000 if not given.")] = None,
+    rate_bps: Annotated[int | None, typer.Option(help="Of participation: its share of the printed volume.")] = None,
+    urgency_bps: Annotated[int | None, typer.Option(help="Of shortfall: how much sooner.")] = None,
+    market: MarketId = 0,
+    agent: Agent = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have an order worked over many epochs."""
+    with AgentClient.from_environment(agent) as client:
+        made = client.start_parent(id, market, side, quantity, price, strategy, epochs, first, minimum, jitter_bps, rate_bps, urgency_bps)
+    show(_row(made), as_json)
+
+
+@app.command("list")
+def list_parents(
+    state: Annotated[ParentState | None, typer.Option(help="Only those in this state.")] = None,
+    agent: Agent = None,
+    as_json: AsJson = False,
+) -> None:
+    """Parent orders, the newest first."""
+    columns = ("id", "market", "side", "quantity", "price", "strategy", "start", "end", "state", "filled", "open", "reason")
+    with AgentClient.from_environment(agent) as client:
+        rows = [_row(one) for one in client.parents(state)]
+    show(rows if as_json else [{name: row[name] for name in columns} for row in rows], as_json)
+
+
+@app.command()
+def pause(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
+    """Place no new children until it is resumed."""
+    _steer(id, "pause", agent, as_json)
+
+
+@app.command()
+def resume(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
+    """Go on after a pause."""
+    _steer(id, "resume", agent, as_json)
+
+
+@app.command()
+def cancel(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
+    """Place no more, and take back the children that are not frozen yet."""
+    _steer(id, "cancel", agent, as_json)
+
+
+@app.command()
+def report(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
+    """What it did, against the price at its arrival."""
+    with AgentClient.from_environment(agent) as client:
+        found = client.parent_report(id)
+    plain = ReportTold.model_validate(found).model_dump(mode="json")
+    if as_json:
+        return show(plain, True)
+    show(plain.pop("parent") | {name: value for name, value in plain.items() if name != "children"}, False)
+    show([_child(one) for one in found.children], False)
+
+
+def _steer(id: str, action: str, agent: str | None, as_json: bool) -> None:
+    with AgentClient.from_environment(agent) as client:
+        show(_row(client.steer_parent(id, action)), as_json)
+
+
+def _row(parent: Parent) -> dict[str, Any]:
+    return ParentTold.model_validate(parent).model_dump(mode="json")
+
+
+def _child(child: Child) -> dict[str, Any]:
+    return {
+        "epoch": child.epoch, "order": child.client_id, "lots": child.quantity, "state": child.state, "fill": child.fill,
+        "price": child.fill_price, "reason": child.reason,
+    }  # fmt: skip
