@@ -1,35 +1,38 @@
-"""The errors that a command answers with one line, and after which a service goes on."""
+"""The errors that a command answers with one line; by name, so that no command imports them all."""
 
-from sqlalchemy.exc import SQLAlchemyError
-from web3.exceptions import Web3Exception
-
-from indexer.api.serve import ServeError
-from indexer.access_log import LogBroken
-from indexer.audit.report import ReportError
-from indexer.database import DatabaseError
-from indexer.follow import FollowError
-from offchain.admission import Refused
-from offchain.auditor import AuditError
-from offchain.chain import ChainError
-from offchain.circuits import NotBuilt
-from offchain.coins import InsufficientFunds
-from offchain.contracts import ArtifactError
-from offchain.deployment import DeploymentError
-from offchain.issuer import IssuerError
-from offchain.keystore import KeystoreError
-from offchain.ledger import Diverged
-from offchain.prover import ProverError
-from offchain.snarkjs import SnarkjsError
-from offchain.store import StoreError
-from offchain.transcript import CeremonyError
-from relayer.config import ConfigError
-from relayer.leader import LeaderError
-from scripts.cli.common import CommandError
-
-# ValueError is the root of every refusal of a value (RangeError, KeyMaterialError, SettlementError, …).
 EXPECTED = (
-    CommandError, ChainError, NotBuilt, ArtifactError, DeploymentError, KeystoreError, ProverError, Refused,
-    InsufficientFunds, IssuerError, AuditError, Diverged, LeaderError, CeremonyError, SnarkjsError, Web3Exception,
-    ConfigError, StoreError, DatabaseError, FollowError, ServeError, SQLAlchemyError,
-    LogBroken, ReportError, OSError, ValueError,
-)  # fmt: skip
+    "builtins.OSError",
+    "builtins.ValueError",      # the root of every refusal of a value
+    "indexer.api.serve.ServeError",
+    "indexer.audit.report.ReportError",
+    "indexer.database.DatabaseError",
+    "indexer.follow.FollowError",
+    "offchain.admission.Refused",
+    "offchain.agent.config.ConfigError",
+    "offchain.agent_client.AgentError",
+    "offchain.auditor.AuditError",
+    "offchain.chain.ChainError",
+    "offchain.circuits.NotBuilt",
+    "offchain.coins.InsufficientFunds",
+    "offchain.contracts.ArtifactError",
+    "offchain.deployment.DeploymentError",
+    "offchain.gateway.serve.GatewayError",
+    "offchain.hashchain.LogBroken",
+    "offchain.issuer.IssuerError",
+    "offchain.keystore.KeystoreError",
+    "offchain.prover.ProverError",
+    "offchain.restore.RestoreError",
+    "offchain.snarkjs.SnarkjsError",
+    "offchain.state.Diverged",
+    "offchain.store.StoreError",
+    "offchain.transcript.CeremonyError",
+    "relayer.config.ConfigError",
+    "relayer.leader.LeaderError",
+    "scripts.cli.common.CommandError",
+    "sqlalchemy.exc.SQLAlchemyError",
+    "web3.exceptions.Web3Exception",
+)
+
+
+def is_expected(error: BaseException) -> bool:
+    return any(f"{kind.__module__}.{kind.__qualname__}" in EXPECTED for kind in type(error).__mro__)

@@ -184,6 +184,18 @@ def test_a_rest_below_the_minimum_is_left_unfilled(bench):
     assert (report.parent.state, report.unfilled) == (ParentState.DONE, 25)
 
 
+def test_a_parent_is_done_as_soon_as_nothing_more_can_be_placed(bench):
+    bench.begin(quantity=100, minimum=50, epochs=9, jitter_bps=0, strategy=Strategy.SHORTFALL, urgency_bps=1_000_000)
+    for fill in (20, 40):
+        bench.slicer.tick()
+        (order,) = bench.desk.snapshot().orders
+        bench.desk.fill(order.client_id, fill, 500)
+        epoch = bench.next_epoch()
+    bench.slicer.tick()
+    parent = bench.slicer.parent("p1")
+    assert parent.state == ParentState.DONE and parent.filled == 60 and epoch < parent.end
+
+
 def test_the_report_is_exact_against_arrival(bench):
     bench.begin(quantity=300, epochs=2, jitter_bps=0)
     bench.slicer.tick()
