@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli import audit, auditor, ceremony, feeder, indexer, issuer, liquidity, market, order, relayer, wallet, worker
+from scripts.cli import agent, audit, auditor, ceremony, feeder, indexer, issuer, liquidity, market, order, relayer, wallet, worker
 from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, begin
 from scripts.cli.errors import EXPECTED
 from scripts.network.cli import app as network
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for name, commands in (
+    ("agent", agent),
     ("wallet", wallet), ("order", order), ("issuer", issuer),
     ("relayer", relayer), ("auditor", auditor), ("market", market),
     ("ceremony", ceremony), ("worker", worker), ("indexer", indexer),
