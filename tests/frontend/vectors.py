@@ -1,4 +1,4 @@
-"""Reference vectors that Python and the browser share: the explorer's here, the SDK's in `sdk_vectors`.
+"""Reference vectors that Python and the browser share: the explorer's here, the SDK's in `sdk_vectors` and `chain_vectors`.
 
 All of it is repeatable, the Groth16 proof too: it is made with a trapdoor that the tests keep.
 """
@@ -15,7 +15,7 @@ from offchain.paths import ROOT
 from offchain.statement import circuit_id, statement
 from tests.circuits.batch import BUY, SELL, Batch
 from tests.contracts.groth import key as trapdoor_key
-from tests.frontend import sdk_vectors
+from tests.frontend import chain_vectors, sdk_vectors
 
 FRONTEND = ROOT / "frontend"
 PASSWORD = "correct horse"
@@ -34,6 +34,7 @@ FILES: dict[Path, Callable[[], dict]] = {
     FRONTEND / "src" / "crypto" / "vectors.json": explorer,
     FRONTEND / "sdk" / "vectors" / "primitives.json": sdk_vectors.primitives,
     FRONTEND / "sdk" / "vectors" / "wallet.json": sdk_vectors.wallet,
+    FRONTEND / "sdk" / "vectors" / "chain.json": chain_vectors.chain,
 }
 """Every file of vectors, by what makes its content."""
 

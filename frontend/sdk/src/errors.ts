@@ -101,3 +101,6 @@ export class AgentError extends ShadowpoolError {
     super(message);
   }
 }
+
+/** A circuit's files cannot be had, or are not those that the manifest names. */
+export class ArtifactError extends ShadowpoolError {}

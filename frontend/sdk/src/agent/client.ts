@@ -3,8 +3,17 @@
 import { AgentError } from "../errors";
 import type { Hex, Terms } from "../types";
 import type {
-  AgentBalance, AgentEvent, AgentMarket, AgentMovement, AgentOrder, AgentOrderState, AgentStatus, Killed, Quote, Ticket,
-} from "./types"; // prettier-ignore
+  AgentBalance,
+  AgentEvent,
+  AgentMarket,
+  AgentMovement,
+  AgentOrder,
+  AgentOrderState,
+  AgentStatus,
+  Killed,
+  Quote,
+  Ticket,
+} from "./types";
 import { read, write } from "./wire";
 
 const REQUEST_MS = 20_000;
@@ -126,7 +135,12 @@ export class AgentClient {
   }
 
   /** One connection; why it ended. */
-  #listen(after: number, onEvent: (event: AgentEvent) => void, onUp: () => void, signal: AbortSignal): Promise<AgentError> {
+  #listen(
+    after: number,
+    onEvent: (event: AgentEvent) => void,
+    onUp: () => void,
+    signal: AbortSignal,
+  ): Promise<AgentError> {
     if (typeof WebSocket === "undefined")
       throw new AgentError("address", "this Node has no WebSocket: use version 22, or --experimental-websocket");
     return new Promise((resolve) => {
@@ -180,7 +194,14 @@ export class AgentClient {
     let response: Response;
     try {
       const signal = AbortSignal.timeout(REQUEST_MS);
-      response = await fetch(`${this.url}/v1${path}`, { method, headers, body: sent, signal, credentials: "omit", redirect: "error" }); // prettier-ignore
+      response = await fetch(`${this.url}/v1${path}`, {
+        method,
+        headers,
+        body: sent,
+        signal,
+        credentials: "omit",
+        redirect: "error",
+      });
     } catch {
       throw new AgentError("silent", `no agent answers at ${this.url}: is it running, and does it allow this page?`);
     }

@@ -4,7 +4,7 @@ import type { Windows } from "../ledger/records";
 import type { Hex, Side, Terms } from "../types";
 
 export type AgentOrderState =
-  | "accepted" | "committed" | "revealed" | "filled" | "returned" | "cancelled" | "refused" | "failed"; // prettier-ignore
+  "accepted" | "committed" | "revealed" | "filled" | "returned" | "cancelled" | "refused" | "failed";
 
 /** What is known of an order as of event `sequence`; null where there is nothing to know yet. */
 export interface AgentOrder extends Terms {

@@ -4,9 +4,24 @@ import { AgentError } from "../errors";
 
 /** Numbers that come as decimal strings. */
 const WHOLE = new Set([
-  "quantity", "price", "fill", "fill_price", "reference", "forfeited", "quota_nullifier", "lock", "fee", "bond",
-  "available", "locked", "largest_pair", "lot", "min_quantity", "printed", "amount",
-]); // prettier-ignore
+  "quantity",
+  "price",
+  "fill",
+  "fill_price",
+  "reference",
+  "forfeited",
+  "quota_nullifier",
+  "lock",
+  "fee",
+  "bond",
+  "available",
+  "locked",
+  "largest_pair",
+  "lot",
+  "min_quantity",
+  "printed",
+  "amount",
+]);
 /** What is passed on as it is. */
 const RAW = new Set(["data"]);
 const SIDES = ["buy", "sell"];

@@ -196,5 +196,9 @@ function known(address: string): Hex {
 
 /** What a carrier wrote, fit for a page. */
 function text(value: unknown): string {
-  return String(value ?? "nothing").replace(/\p{C}/gu, "").slice(0, TEXT) || "nothing"; // prettier-ignore
+  return (
+    String(value ?? "nothing")
+      .replace(/\p{C}/gu, "")
+      .slice(0, TEXT) || "nothing"
+  );
 }

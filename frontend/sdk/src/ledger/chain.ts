@@ -67,12 +67,17 @@ export class Chain {
     const asked = { to: this.deployment.contracts[to] ?? to, data: encodeCall(declared, ...args) };
     const at = block === undefined ? "latest" : hex(block);
     const answer = await refusable(declared.name, () => this.ask<Hex>("eth_call", [asked, at]));
-    return decode(declare(outputs).parameters.map((part) => part.type), fromHex(answer)); // prettier-ignore
+    return decode(
+      declare(outputs).parameters.map((part) => part.type),
+      fromHex(answer),
+    );
   }
 
   /** Every event that a ledger follows in [first, last], in chain order. */
   async events(first: number, last: number): Promise<PoolEvent[]> {
-    const contracts = new Map(Object.keys(EVENTS).map((name) => [this.deployment.contracts[name]!.toLowerCase(), name]));
+    const contracts = new Map(
+      Object.keys(EVENTS).map((name) => [this.deployment.contracts[name]!.toLowerCase(), name]),
+    );
     const span = { fromBlock: hex(first), toBlock: hex(last), address: [...contracts.keys()], topics: [TOPICS] };
     const found: PoolEvent[] = [];
     for (const log of await this.ask<Log[]>("eth_getLogs", [span])) {
@@ -160,7 +165,11 @@ async function asking(provider: Eip1193, method: string, params: unknown[]): Pro
     return await provider.request({ method, params });
   } catch (error) {
     if (error instanceof ChainError) throw error;
-    const { message = String(error), code, data } = Object(error) as { message?: string; code?: number; data?: unknown };
+    const {
+      message = String(error),
+      code,
+      data,
+    } = Object(error) as { message?: string; code?: number; data?: unknown };
     throw Object.assign(new ChainError(message), { code, data });
   }
 }

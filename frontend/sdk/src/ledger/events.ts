@@ -98,7 +98,10 @@ export function readLog(contract: string, log: Log): PoolEvent | null {
   const indexed = parameters.filter((part) => part.indexed);
   const plain = parameters.filter((part) => !part.indexed);
   if (log.topics.length !== 1 + indexed.length) throw new ABIError(`a log of ${contract}.${name} lacks topics`);
-  const values = decode(plain.map((part) => part.type), fromHex(log.data)); // prettier-ignore
+  const values = decode(
+    plain.map((part) => part.type),
+    fromHex(log.data),
+  );
   const args: Record<string, Value> = {};
   plain.forEach((part, i) => (args[part.name] = values[i]!));
   indexed.forEach((part, i) => (args[part.name] = decode([part.type], fromHex(log.topics[i + 1]!))[0]!));

@@ -102,7 +102,8 @@ export class Ledger {
       (await this.chain.blockHash(target)) === branch &&
       (ours === undefined || (await this.chain.blockHash(this.block)) === ours) &&
       (final === undefined || (await this.chain.blockHash(final.block)) === final.blockHash);
-    if (!same) throw new Reorganised(`the chain reorganised at or before block ${target} while it was read; sync again`);
+    if (!same)
+      throw new Reorganised(`the chain reorganised at or before block ${target} while it was read; sync again`);
     await this.#apply(events);
     for (const event of events) this.#checkpoints.set(event.block, event.blockHash);
     this.#checkpoints.set(last, tip);
@@ -175,7 +176,8 @@ export class Ledger {
     }
     this.state = state;
     this.#events = events;
-    if (events.length < this.#confirmed.events) this.#confirmed = { events: 0, block: this.chain.deployment.startBlock - 1 };
+    if (events.length < this.#confirmed.events)
+      this.#confirmed = { events: 0, block: this.chain.deployment.startBlock - 1 };
     this.version++;
   }
 }

@@ -6,7 +6,6 @@ import { type PoolEvent, type Row, readRow } from "./events";
 
 /** Blocks asked of a node at once. */
 const SPAN = 2_000;
-/** Fewer new blocks are asked of the node itself. */
 const BULK_BLOCKS = 256;
 const MOST_LINE = 1 << 20;
 
@@ -39,12 +38,16 @@ export class IndexerSource implements Source {
   readonly url: string;
   private readonly rest = new RpcSource();
 
-  constructor(url: string) {
+  constructor(
+    url: string,
+    /** Fewer new blocks are asked of the node itself. */
+    readonly bulk = BULK_BLOCKS,
+  ) {
     this.url = url.replace(/\/+$/, "");
   }
 
   async next(chain: Chain, after: number, to: number): Promise<Batch> {
-    if (to - after <= BULK_BLOCKS) return await this.rest.next(chain, after, to);
+    if (to - after <= this.bulk) return await this.rest.next(chain, after, to);
     const response = await this.ask(after + 1, to + 1);
     const last = Math.min(to, Number(response.headers.get("X-Indexed-Block") ?? Number.NaN));
     if (!Number.isSafeInteger(last)) throw new RestoreError(`${this.url} does not say how far it is: ${ELSE}`);

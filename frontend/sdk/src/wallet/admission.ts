@@ -39,10 +39,8 @@ export async function checkNotPaused(chain: Chain): Promise<void> {
 
 /** A transaction sent now is mined in block head + 1 at the earliest: [first, end) must hold it. */
 export function checkWindow(head: number, first: number, end: number, what: string): void {
-  if (head < first)
-    throw new WindowClosed(`the ${what} window opens at block ${first}; the chain is at ${head}`);
-  if (head + 1 >= end)
-    throw new WindowClosed(`the ${what} window closed before block ${end}; the chain is at ${head}`);
+  if (head < first) throw new WindowClosed(`the ${what} window opens at block ${first}; the chain is at ${head}`);
+  if (head + 1 >= end) throw new WindowClosed(`the ${what} window closed before block ${end}; the chain is at ${head}`);
 }
 
 /** The credential is the owner's, in the issuer's tree, and admitted by the market at `time` (s). */
@@ -59,7 +57,9 @@ export function checkCredential(
   if (ledger.state.credentials.leaf(id) !== credentialLeaf(credential))
     throw new NoCredential(`credential ${id} is not in the issuer's tree: revoked, renewed or too new`);
   if (credential.expiry <= time)
-    throw new CredentialExpired(`credential ${id} expires at ${credential.expiry} s, and must outlast ${time} s: renew it`);
+    throw new CredentialExpired(
+      `credential ${id} expires at ${credential.expiry} s, and must outlast ${time} s: renew it`,
+    );
   if (!((market.jurisdictions >> credential.jurisdiction) & 1n))
     throw new NotAdmitted(`the market does not admit jurisdiction ${credential.jurisdiction}`);
   if (credential.tier < market.tier)

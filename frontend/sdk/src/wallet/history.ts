@@ -87,21 +87,56 @@ function forfeited(ledger: Ledger, placed: PlacedOrder): Movement[] {
 }
 
 const COLUMNS = [
-  "block", "transaction", "kind", "asset", "amount", "fee", "account", "market", "epoch", "side", "quantity", "limit",
-  "fill", "price", "reference", "against reference", "against limit",
-] as const; // prettier-ignore
+  "block",
+  "transaction",
+  "kind",
+  "asset",
+  "amount",
+  "fee",
+  "account",
+  "market",
+  "epoch",
+  "side",
+  "quantity",
+  "limit",
+  "fill",
+  "price",
+  "reference",
+  "against reference",
+  "against limit",
+] as const;
 
 /** A table with its head: base units, lots, quote units a lot, exact. */
-export function exportRows(history: readonly Movement[], symbol: (asset: Hex) => string = (asset) => asset): string[][] {
+export function exportRows(
+  history: readonly Movement[],
+  symbol: (asset: Hex) => string = (asset) => asset,
+): string[][] {
   const rows = history.map((one) => {
     const { trade } = one;
     const ordered = trade
       ? [
-          trade.market, trade.epoch, trade.terms.side ? "sell" : "buy", trade.terms.quantity, trade.terms.price,
-          trade.fill, trade.price, trade.reference, trade.againstReference, trade.againstLimit,
-        ] // prettier-ignore
+          trade.market,
+          trade.epoch,
+          trade.terms.side ? "sell" : "buy",
+          trade.terms.quantity,
+          trade.terms.price,
+          trade.fill,
+          trade.price,
+          trade.reference,
+          trade.againstReference,
+          trade.againstLimit,
+        ]
       : Array<string>(10).fill("");
-    return [one.block, one.transaction, one.kind, symbol(one.asset), one.amount, one.fee, one.account ?? "", ...ordered];
+    return [
+      one.block,
+      one.transaction,
+      one.kind,
+      symbol(one.asset),
+      one.amount,
+      one.fee,
+      one.account ?? "",
+      ...ordered,
+    ];
   });
   return [[...COLUMNS], ...rows.map((row) => row.map(String))];
 }

@@ -169,7 +169,12 @@ export class Holdings {
   }
 
   /** What its epoch's settlement did with an order, its notes kept: undefined if nothing, null if unreadable. */
-  #settled(found: Map<number, Known>, record: OrderRecord, placed: PlacedOrder, epoch: EpochRecord): Fill | null | undefined {
+  #settled(
+    found: Map<number, Known>,
+    record: OrderRecord,
+    placed: PlacedOrder,
+    epoch: EpochRecord,
+  ): Fill | null | undefined {
     const { settlement } = epoch;
     const { reveal } = record;
     if (!settlement || !reveal || (settlement.invalidMask >> BigInt(reveal.slot)) & 1n) return undefined;

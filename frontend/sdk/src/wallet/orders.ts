@@ -10,8 +10,16 @@ import type { EpochState, Fate, Lock, OrderStatus, PlacedOrder } from "./types";
 
 /** As `Market.state` counts them. */
 export const STATES: readonly EpochState[] = [
-  "unopened", "commit", "frozen", "reveal", "settling", "settled", "empty", "failed", "void",
-]; // prettier-ignore
+  "unopened",
+  "commit",
+  "frozen",
+  "reveal",
+  "settling",
+  "settled",
+  "empty",
+  "failed",
+  "void",
+];
 
 /** Ends of an epoch in which an order that it did not take in forfeits its bond. */
 export const FORFEITS: readonly EpochState[] = ["settled", "empty"];

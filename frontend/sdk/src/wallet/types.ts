@@ -63,14 +63,14 @@ export interface PlacedOrder {
 
 /** As `Market.state` answers. */
 export type EpochState =
-  | "unopened" | "commit" | "frozen" | "reveal" | "settling" | "settled" | "empty" | "failed" | "void"; // prettier-ignore
+  "unopened" | "commit" | "frozen" | "reveal" | "settling" | "settled" | "empty" | "failed" | "void";
 
 /**
  * committed, cancelled; revealed; filled: settled, even if with no lots; invalid: settled, but shown not to open
  * its commitment; unrevealed: the epoch ended without it; refundable: the epoch failed or is void; reclaimed.
  */
 export type Fate =
-  | "committed" | "cancelled" | "revealed" | "filled" | "invalid" | "unrevealed" | "refundable" | "reclaimed"; // prettier-ignore
+  "committed" | "cancelled" | "revealed" | "filled" | "invalid" | "unrevealed" | "refundable" | "reclaimed";
 
 export interface OrderStatus {
   placed: PlacedOrder;

@@ -1,0 +1,147 @@
+/** The ledger, held to what Python makes of the same events, over a node and an indexer that may lie. */
+
+import { afterEach, expect, test, vi } from "vitest";
+
+import { HEAD, ROWS, ScriptedNode, deployment, expected, indexer } from "../../vectors/scripted";
+import { contextWord } from "../crypto/streams";
+import { ChainError, Diverged, Reorganised, RestoreError } from "../errors";
+import { Chain } from "./chain";
+import { Ledger } from "./ledger";
+import { type EpochRecord, epochAt, revealChain, windowsOf } from "./records";
+import { IndexerSource, RpcSource, type Source } from "./source";
+
+const DEPTH = 3;
+const hex = (word: bigint) => `0x${word.toString(16).padStart(64, "0")}`;
+
+function ledgerOf(node: ScriptedNode, source: Source = new RpcSource(7)): Ledger {
+  return new Ledger(new Chain(node, deployment, 1), source, DEPTH);
+}
+
+function check(ledger: Ledger): void {
+  const { state } = ledger;
+  const chains = [...state.epochs.values()].map((epoch: EpochRecord) => [String(epoch.epoch), hex(epoch.commitChain)]);
+  expect(Object.fromEntries(chains)).toEqual(expected.commit_chains);
+  expect(hex(revealChain(state.epoch(0, 0)))).toBe(expected.reveal_chain);
+  expect(contextWord(ledger.context(0, 0))).toBe(BigInt(expected.context));
+  expect(state.trees[0]!.path(1).map(String)).toEqual(expected.path);
+  expect(state.credentials.path(1).map(String)).toEqual(expected.credential_path);
+  expect(state.credentialsFit).toBe(true);
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+test("a node's logs make Python's state, as deep as is asked", async () => {
+  const node = new ScriptedNode();
+  const ledger = ledgerOf(node);
+  node.head = 45;
+  expect(await ledger.sync()).toBe(45 - DEPTH);
+  expect(ledger.state.orders.size).toBe(3);
+  node.head = HEAD;
+  const seen: number[] = [];
+  expect(await ledger.sync((block) => seen.push(block))).toBe(HEAD - DEPTH);
+  expect(seen.at(-1)).toBe(HEAD - DEPTH);
+  check(ledger);
+  const { version } = ledger;
+  await ledger.sync();
+  expect(ledger.version).toBe(version);
+});
+
+test("calls at once share one sync", async () => {
+  const node = new ScriptedNode();
+  const ledger = ledgerOf(node, new RpcSource());
+  await Promise.all([ledger.sync(), ledger.sync(), ledger.sync()]);
+  expect(node.asked.filter((method) => method === "eth_getLogs")).toHaveLength(1);
+});
+
+test.each([HEAD, 100, HEAD + 5])("an indexer at block %i and the node make the same", async (last) => {
+  vi.stubGlobal("fetch", indexer(last));
+  const node = new ScriptedNode();
+  const ledger = ledgerOf(node, new IndexerSource("http://127.0.0.1:1/", 10));
+  await ledger.sync();
+  check(ledger);
+  expect(node.asked.includes("eth_getLogs")).toBe(last < HEAD);
+});
+
+test("an indexer on another branch is passed over", async () => {
+  vi.stubGlobal("fetch", indexer(HEAD, ROWS.slice(0, 5), `0x${"9".repeat(64)}`));
+  const ledger = ledgerOf(new ScriptedNode(), new IndexerSource("http://127.0.0.1:1", 10));
+  await ledger.sync();
+  check(ledger);
+});
+
+test.each([
+  ["no JSON", [...ROWS, "{"]],
+  ["out of order", [...ROWS].reverse()],
+  ["a number that is none", ROWS.map((row) => row.replace('"position":"0"', '"position":"-0"'))],
+])("an indexer's answer is refused: %s", async (_, rows) => {
+  const tell = indexer(HEAD, ROWS);
+  vi.stubGlobal("fetch", async (input: string) => new Response(rows.join("\n") + "\n", await tell(input)));
+  const ledger = ledgerOf(new ScriptedNode(), new IndexerSource("http://127.0.0.1:1", 10));
+  await expect(ledger.sync()).rejects.toThrow(RestoreError);
+});
+
+test("an indexer that is not there", async () => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("refused")));
+  await expect(ledgerOf(new ScriptedNode(), new IndexerSource("http://127.0.0.1:1", 10)).sync()).rejects.toThrow(
+    "no indexer",
+  );
+});
+
+test.each(["Advanced", "LeavesSet", "Appended", "Committed"])(
+  "an indexer cannot hold back what says %s",
+  async (name) => {
+    const rows = ROWS.filter((row) => !row.includes(`"name":"${name}"`));
+    vi.stubGlobal("fetch", indexer(HEAD, rows));
+    const ledger = ledgerOf(new ScriptedNode(), new IndexerSource("http://127.0.0.1:1", 10));
+    await expect(ledger.sync()).rejects.toThrow(Diverged);
+    expect([ledger.block, ledger.state.nextLeaf]).toEqual([deployment.startBlock - 1, 0]);
+  },
+);
+
+test("a root that the contracts do not hold", async () => {
+  const node = new ScriptedNode();
+  node.answers["Pool.root()"] = () => [5n];
+  await expect(ledgerOf(node).sync()).rejects.toThrow("note root");
+});
+
+test("a reorganisation goes back to the last block in common", async () => {
+  const node = new ScriptedNode();
+  const ledger = ledgerOf(node);
+  await ledger.sync();
+  expect(ledger.state.epoch(0, 0).settlement).not.toBeNull();
+  const all = node.logs;
+  node.forked = 70;
+  node.logs = all.filter((log) => Number(log.blockNumber) < 70);
+  await ledger.sync();
+  const epoch = ledger.state.epoch(0, 0);
+  expect([epoch.settlement, epoch.reveals.length, ledger.state.epochs.size]).toEqual([null, 2, 1]);
+  expect(ledger.block).toBe(HEAD - DEPTH);
+  [node.forked, node.logs] = [Infinity, all];
+  await ledger.sync();
+  check(ledger);
+});
+
+test("a chain that changes under every read is not taken in", async () => {
+  const node = new ScriptedNode();
+  let turn = 0;
+  node.hash = (block) => hex(BigInt(block) + BigInt(turn++) * 2n ** 128n) as string;
+  await expect(ledgerOf(node).sync()).rejects.toThrow(Reorganised);
+});
+
+test("refusals of a node are told with its reason", async () => {
+  const node = new ScriptedNode();
+  const chain = new Chain(node, deployment, 1);
+  await expect(chain.call("Pool", "nothing()->(uint256)")).rejects.toThrow("nothing: no such view");
+  const other = new Chain({ request: async () => "0x5" }, deployment, 1);
+  await expect(other.check()).rejects.toThrow(ChainError);
+});
+
+test("windows follow each other", async () => {
+  const node = new ScriptedNode();
+  const ledger = ledgerOf(node);
+  await ledger.sync();
+  const terms = ledger.state.markets.get(0)!;
+  expect(windowsOf(terms, 2)).toEqual({ open: 80, freeze: 100, reveal: 102, settle: 112, deadline: 122 });
+  expect([40, 59, 60].map((block) => epochAt(terms, block))).toEqual([0, 0, 1]);
+  expect(() => epochAt(terms, 39)).toThrow("opens at block 40");
+});
