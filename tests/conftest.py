@@ -1,5 +1,7 @@
 """Tests side by side: `make test` gives each worker whole files, the longest first."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
@@ -50,3 +52,12 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(group(item.nodeid), len(places)))
+
+
+RECURSION = sys.getrecursionlimit()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Python's own limit: some libraries, once imported, raise it beyond what the stack bears."""
+    sys.setrecursionlimit(RECURSION)
