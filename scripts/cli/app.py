@@ -1,27 +1,41 @@
 """The root of `shadowpool` and its clean errors: one line, exit code 1 (2 for wrong usage)."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from scripts.cli import agent, audit, auditor, ceremony, feeder, indexer, issuer, liquidity, market, order, relayer, wallet, worker
 from scripts.cli.common import DEFAULT_DEPLOYMENT, DEFAULT_RPC, begin
-from scripts.cli.errors import EXPECTED
-from scripts.network.cli import app as network
+from scripts.cli.errors import is_expected
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for name, commands in (
-    ("agent", agent),
-    ("wallet", wallet), ("order", order), ("issuer", issuer),
-    ("relayer", relayer), ("auditor", auditor), ("market", market),
-    ("ceremony", ceremony), ("worker", worker), ("indexer", indexer),
-    ("feeder", feeder), ("audit", audit),
-):  # fmt: skip
-    app.add_typer(commands.app, name=name)
-app.add_typer(network, name="network")
-indexer.app.add_typer(liquidity.app)
+GROUPS = {
+    "agent": "scripts.cli.agent",
+    "wallet": "scripts.cli.wallet", "order": "scripts.cli.order", "issuer": "scripts.cli.issuer",
+    "relayer": "scripts.cli.relayer", "auditor": "scripts.cli.auditor", "market": "scripts.cli.market",
+    "ceremony": "scripts.cli.ceremony", "worker": "scripts.cli.worker", "indexer": "scripts.cli.indexer",
+    "feeder": "scripts.cli.feeder", "audit": "scripts.cli.audit", "network": "scripts.network.cli",
+}  # fmt: skip
+
+
+class Groups(TyperGroup):
+    """Imports the group that is asked for alone: the libraries of all of them take seconds."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        return list(GROUPS)
+
+    def get_command(self, _context: object, name: str) -> TyperGroup | None:
+        if name not in GROUPS:
+            return None
+        group = get_group(import_module(GROUPS[name]).app)
+        group.name = name
+        return group
+
+
+app = typer.Typer(cls=Groups, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -40,6 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code."""
     try:
         app(arguments)
-    except EXPECTED as error:
+    except Exception as error:
+        if not is_expected(error):
+            raise
         typer.echo(f"error: {error or type(error).__name__}", err=True)
         sys.exit(1)

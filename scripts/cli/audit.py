@@ -25,7 +25,7 @@ from offchain import keystore
 from offchain.auditor import AuditError
 from offchain.chain import CONFIRMATIONS
 from offchain.keys import EncryptionKey
-from scripts.cli.common import AccountFile, AsJson, CommandError, account, session, show
+from scripts.cli.common import AccountFile, AsJson, CommandError, IndexDatabase, account, session, show
 
 app = typer.Typer(no_args_is_help=True, help="Open, check and report what was settled.")
 
@@ -34,9 +34,6 @@ PROGRESS_SECONDS = 5
 _KEY = typer.Option("--key", envvar="SHADOWPOOL_AUDITOR", help="Keystore of the auditor's key; again for each version.")
 Keys = Annotated[list[Path], _KEY]
 OwnKeys = Annotated[list[Path] | None, _KEY]
-Database = Annotated[
-    str, typer.Option("--database", envvar="SHADOWPOOL_INDEX", help="The index.", show_default="build/indexer.sqlite")
-]
 FromChain = Annotated[bool, typer.Option("--from-chain", help="Make an index of the chain first, and trust no other.")]
 Log = Annotated[
     str | None,
@@ -51,7 +48,7 @@ Epoch = Annotated[int, typer.Argument(help="The epoch.")]
 
 @app.command("epoch")
 def epoch_(
-    market: Market, epoch: Epoch, key: Keys, database_url: Database = database.DEFAULT_URL,
+    market: Market, epoch: Epoch, key: Keys, database_url: IndexDatabase = database.DEFAULT_URL,
     from_chain: FromChain = False, log: Log = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Everything in a settled epoch: orders, fills, credentials, what was invalid and why; and every check."""
@@ -77,7 +74,7 @@ def trader(
     owner: Annotated[str | None, typer.Option(help="The trader's owner word.")] = None,
     credential: Annotated[int | None, typer.Option(help="Or its credential's id.")] = None,
     begin: Begin = None, end: End = None, confirmations: Confirmations = CONFIRMATIONS,
-    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
+    database_url: IndexDatabase = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Every order that a trader settled in a period, with its fill."""
@@ -97,7 +94,7 @@ def trader(
 @app.command()
 def trace(
     word: Annotated[str, typer.Argument(help="An order, a nullifier, a note or its position.")],
-    key: Keys, database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False,
+    key: Keys, database_url: IndexDatabase = database.DEFAULT_URL, from_chain: FromChain = False,
     log: Log = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Where a note came from and went, as far as the auditor's key opens it."""
@@ -119,7 +116,7 @@ def trace(
 
 @app.command("keys")
 def keys_(
-    key: OwnKeys = None, database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False,
+    key: OwnKeys = None, database_url: IndexDatabase = database.DEFAULT_URL, from_chain: FromChain = False,
     as_json: AsJson = False,
 ) -> None:
     """Every version of the auditor's, treasury's and relayers' keys, since when, and for how many epochs."""
@@ -136,7 +133,7 @@ def keys_(
 @app.command()
 def refused(
     key: Keys, begin: Begin = None, end: End = None, confirmations: Confirmations = CONFIRMATIONS,
-    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
+    database_url: IndexDatabase = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Who was refused in a period, and why: invalid reveals, forfeits, failed epochs, revocations."""
@@ -154,7 +151,7 @@ def report_(
     key: Keys,
     office: Annotated[Path, typer.Option(help="Keystore of the EVM account that signs: the auditor's on chain.")],
     begin: Begin = None, end: End = None, confirmations: Confirmations = CONFIRMATIONS,
-    database_url: Database = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
+    database_url: IndexDatabase = database.DEFAULT_URL, from_chain: FromChain = False, log: Log = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Write the signed report of a period: HTML, PDF, CSV, Parquet; the same bytes whenever it is made."""

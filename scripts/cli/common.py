@@ -42,6 +42,10 @@ CarrierUrl = Annotated[
     typer.Option("--carrier-url", envvar="SHADOWPOOL_CARRIER_URL", help="Address of a carrier's service to send it."),
 ]
 InMyName = Annotated[bool, typer.Option("--in-my-name", help="Send it from the wallet's account: all see whose it is.")]
+IndexDatabase = Annotated[
+    str,
+    typer.Option("--database", envvar="SHADOWPOOL_INDEX", help="sqlite:///FILE or postgresql+psycopg://…", show_default="build/indexer.sqlite"),
+]
 MarketId = Annotated[int, typer.Option("--market", help="The market's id.")]
 
 

@@ -18,14 +18,12 @@ from indexer.api.serve import HOST, PORT, beside, server
 from indexer.follow import DEPTH, SPAN, Follower
 from indexer.liquidity.stream import Stream
 from indexer.live import follow, websocket_url
-from scripts.cli.common import AsJson, session, show
+from scripts.cli import liquidity
+from scripts.cli.common import AsJson, IndexDatabase, session, show
 
 app = typer.Typer(no_args_is_help=True, help="Follow the chain into a database.")
+app.add_typer(liquidity.app)
 
-Database = Annotated[
-    str,
-    typer.Option("--database", envvar="SHADOWPOOL_INDEX", help="sqlite:///FILE or postgresql+psycopg://…", show_default="build/indexer.sqlite"),
-]
 Depth = Annotated[int, typer.Option(min=1, help="How many blocks a reorganisation may undo; a deeper one stops it.")]
 Span = Annotated[int, typer.Option(min=1, help="Blocks that one transaction of the database takes in.")]
 Host = Annotated[str, typer.Option(help="Where the API listens.")]
@@ -54,7 +52,7 @@ def _follower(url: str, depth: int, span: int = SPAN) -> Iterator[Follower]:
 
 @app.command()
 def run(
-    database_url: Database = database.DEFAULT_URL,
+    database_url: IndexDatabase = database.DEFAULT_URL,
     depth: Depth = DEPTH,
     span: Span = SPAN,
     websocket: Annotated[str | None, typer.Option(help="The node's WebSocket; by default at --rpc. Empty: only ask.")] = None,
@@ -78,7 +76,7 @@ def run(
 
 @app.command()
 def serve(
-    database_url: Database = database.DEFAULT_URL,
+    database_url: IndexDatabase = database.DEFAULT_URL,
     host: Host = HOST,
     port: Port = PORT,
     rate: Rate = Settings.reads_per_s,
@@ -98,7 +96,7 @@ def _say(text: str) -> None:
 
 
 @app.command()
-def status(database_url: Database = database.DEFAULT_URL, as_json: AsJson = False) -> None:
+def status(database_url: IndexDatabase = database.DEFAULT_URL, as_json: AsJson = False) -> None:
     """How far the database is, and whether it fits."""
     engine = database.open(database_url)
     with engine.connect() as connection:
@@ -115,7 +113,7 @@ def status(database_url: Database = database.DEFAULT_URL, as_json: AsJson = Fals
 
 
 @app.command()
-def check(database_url: Database = database.DEFAULT_URL, depth: Depth = DEPTH, as_json: AsJson = False) -> None:
+def check(database_url: IndexDatabase = database.DEFAULT_URL, depth: Depth = DEPTH, as_json: AsJson = False) -> None:
     """Come to the chain's head, verify every proof, hold all epochs to the contracts; print the tables' digest."""
     with _follower(database_url, depth) as follower:
         follower.sync()

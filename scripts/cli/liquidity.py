@@ -14,8 +14,7 @@ from indexer.liquidity import store
 from indexer.liquidity.export import FORMATS
 from indexer.liquidity.stream import Stream
 from indexer.liquidity.windows import STEPS, WINDOW
-from scripts.cli.common import AsJson, CommandError, show
-from scripts.cli.indexer import Database
+from scripts.cli.common import AsJson, CommandError, IndexDatabase, show
 
 app = typer.Typer()
 liquidity = typer.Typer(no_args_is_help=True, help="Windows of what was traded, by market and venue.")
@@ -38,7 +37,7 @@ def _opened(url: str):
 def import_finra(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV: MPID,weekStartDate,shares.")],
     replace: Annotated[bool, typer.Option("--replace", help="Put numbers that differ in place of those held.")] = False,
-    database_url: Database = database.DEFAULT_URL,
+    database_url: IndexDatabase = database.DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Take in FINRA's weekly volumes of other venues, all of a file or nothing."""
@@ -47,7 +46,7 @@ def import_finra(
 
 
 @liquidity.command()
-def update(database_url: Database = database.DEFAULT_URL, as_json: AsJson = False) -> None:
+def update(database_url: IndexDatabase = database.DEFAULT_URL, as_json: AsJson = False) -> None:
     """Bring the windows up to what is indexed. `shadowpool indexer run` does so by itself."""
     with _opened(database_url) as engine:
         show(vars(Stream(engine).run()), as_json)
@@ -61,7 +60,7 @@ def export(
     first: From = None,
     last: To = None,
     step: Annotated[int, typer.Option(help=f"Seconds of a window: {', '.join(map(str, STEPS))}.")] = WINDOW,
-    database_url: Database = database.DEFAULT_URL,
+    database_url: IndexDatabase = database.DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Write windows to a file, which is there when it is whole."""

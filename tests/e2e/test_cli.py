@@ -1,7 +1,10 @@
 """The command line of every actor, as somebody at a terminal uses it, on a private chain."""
 
 import json
+import pydoc
 import re
+import subprocess
+import sys
 
 import pytest
 from typer.main import get_command
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 from offchain import keystore
 from offchain.paths import ROOT
 from offchain.records import MarketTerms
+from scripts.cli import errors
 from scripts.cli.app import app, main
 from scripts.cli.common import CommandError, carrier
 from scripts.cli.market import check_windows
@@ -281,14 +285,29 @@ def test_no_command_takes_a_secret_as_an_argument():
 
     def walk(command, path=()):
         yield path, command
-        for name, child in getattr(command, "commands", {}).items():
-            yield from walk(child, (*path, name))
+        for name in command.list_commands(None) if hasattr(command, "list_commands") else ():
+            yield from walk(command.get_command(None, name), (*path, name))
 
     names = {
         (path, parameter.name) for path, command in walk(get_command(app)) for parameter in command.params
     }
     assert len(names) > 60
     assert not [entry for entry in names if re.search(r"password|secret|seed|private", entry[1])]
+
+
+def test_every_expected_error_is_one_of_ours_or_a_library_s():
+    for name in errors.EXPECTED:
+        kind = pydoc.locate(name)
+        assert isinstance(kind, type) and errors.is_expected(kind.__new__(kind)), name
+    assert not errors.is_expected(KeyError("a defect"))
+
+
+def test_a_group_waits_for_no_other_s_libraries():
+    code = "import sys; from scripts.cli.app import app; from typer.testing import CliRunner as R; " \
+        "assert R().invoke(app, ['wallet', '--help']).exit_code == 0; " \
+        "print([name for name in sys.modules if name.split('.')[0] in ('indexer', 'relayer', 'fastapi', 'matplotlib')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_every_command_of_the_readme_exists():

@@ -31,7 +31,7 @@ from offchain.notes import Note, Side, Terms
 from offchain.state import Diverged
 from offchain.streams import audit_pads, output_blindings, print_commitment, seal_receipt, shared_point
 from scripts.cli.app import app
-from scripts.cli.errors import EXPECTED
+from scripts.cli.errors import is_expected
 from tests.indexer.conftest import new_branch
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -426,7 +426,7 @@ def command(story, indexed, tmp_path, monkeypatch):
         whole = ["--rpc", story.url, "--deployment", str(tmp_path / "deployment.json"), "audit", *arguments, "--json"]
         done = CliRunner().invoke(app, whole)
         if refused:
-            assert isinstance(done.exception, EXPECTED) and refused in str(done.exception), done.exception
+            assert is_expected(done.exception) and refused in str(done.exception), done.exception
             return None
         assert done.exit_code == 0, (arguments, done.output, done.exception)
         return json.loads(done.stdout)
