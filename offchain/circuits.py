@@ -72,7 +72,12 @@ def load(name: str) -> Circuit:
     for end in ("wasm", "zkey", "vkey.json"):
         if not file(name, end).is_file():
             raise NotBuilt(f"circuit {name} is not built: run `python -m scripts.circuits build {name}`")
-    return _load(name, file(name, "vkey.json").read_text())
+    return read(file(name, "vkey.json"))
+
+
+def read(vkey: Path) -> Circuit:
+    """The circuit that a verification key (NAME.vkey.json) is of; KeyShapeError."""
+    return _load(vkey.name.removesuffix(".vkey.json"), vkey.read_text())
 
 
 @cache

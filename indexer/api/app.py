@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from indexer.api import graph, liquidity, markets, problems, registries, roles, static, status, stream, streams, transactions
+from indexer.api import artifacts, graph, liquidity, markets, problems, registries, roles, static, status, stream, streams, transactions
 from indexer.api.journal import RecentLog
 from indexer.api.limits import Limited
 from indexer.api.settings import Settings
@@ -41,7 +41,9 @@ def create_app(engine: Engine, deployment: Deployment, settings: Settings = Sett
     problems.install(app)
     for module in (status, markets, transactions, registries, liquidity, streams, roles, stream):
         app.include_router(module.router)
+    app.include_router(artifacts.deployed)
     app.include_router(graph.router())
+    app.include_router(artifacts.router)
     app.include_router(static.router)
     app.add_middleware(Limited, buckets=Buckets(settings.burst, settings.reads_per_s))
     return app

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.api.journal import Log
+from offchain import circuits
 from offchain.paths import BUILD
 
 
@@ -12,7 +13,8 @@ class Settings:
     """`rpc`: the node, for what the tables do not hold (code, constants of contracts); None for none.
 
     `reads_per_s` and `burst` limit one client; `key_file` signs tokens; `compliance` holds that office's
-    addresses (the chain names the auditor); `log` lasts, where one is given; `frontend` is the explorer as built.
+    addresses (the chain names the auditor); `log` lasts, where one is given; `frontend` is the explorer as built, `circuits` the
+    files that wallets prove with, `compressed` where they are kept compressed.
     """
 
     rpc: str | None = None
@@ -24,6 +26,8 @@ class Settings:
     compliance: frozenset[str] = frozenset()
     log: Log | None = None
     frontend: Path = BUILD / "frontend"
+    circuits: Path = circuits.FOLDER
+    compressed: Path = BUILD / "indexer" / "artifacts"
     poll_seconds: float = 0.25
     ping_seconds: float = 15.0
     stream_batches: int = 64

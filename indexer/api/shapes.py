@@ -56,6 +56,38 @@ class Token(TypedDict):
     decimals: int | None
 
 
+class Verifier(TypedDict):
+    address: Address
+    circuit_id: Hash
+
+
+class DeployedToken(TypedDict):
+    address: Address
+    decimals: int
+
+
+class Deployment(TypedDict):
+    chain_id: int
+    start_block: int
+    contracts: dict[str, Address]
+    verifiers: dict[str, Verifier]
+    tokens: dict[str, DeployedToken]
+
+
+class Artifact(TypedDict):
+    sha256: str
+    bytes: int
+
+
+class Artifacts(TypedDict):
+    wasm: Artifact
+    zkey: Artifact
+
+
+class Manifest(TypedDict):
+    circuits: dict[str, Artifacts]
+
+
 class Terms(TypedDict):
     lot: Word
     min_quantity: Word

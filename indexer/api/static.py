@@ -1,4 +1,4 @@
-"""The explorer's files, with headers that let them load nothing from anywhere else."""
+"""The explorer's and the web app's files, with headers that let them load nothing from anywhere else."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from indexer.api.problems import Problem
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self' http://127.0.0.1:* ws://127.0.0.1:*; "    # an institution's own agent
         "worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -20,7 +21,7 @@ HEADERS = {
 }
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".wasm": "application/wasm"}
 FOR_EVER = "public, max-age=31536000, immutable"
-OURS = ("v1", "graphql", "docs", "openapi.json")
+OURS = ("v1", "graphql", "docs", "openapi.json", "artifacts")
 
 router = APIRouter(include_in_schema=False)
 
