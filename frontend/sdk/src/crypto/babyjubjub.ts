@@ -27,7 +27,7 @@ export type Projective = readonly [bigint, bigint, bigint];
 
 const ZERO: Projective = [0n, 1n, 1n];
 
-/** A pair: `scalar` in [1, l), `public` = scalar·B8. */
+/** A pair: `scalar` in [1, l), `public` = scalar·B8. No print and no JSON of it shows the scalar. */
 export interface EncryptionKey {
   readonly scalar: bigint;
   readonly public: Point;
@@ -36,7 +36,7 @@ export interface EncryptionKey {
 export function encryptionKey(scalar: bigint): EncryptionKey {
   if (scalar < 1n || scalar >= L)
     throw new KeyMaterialError("a Baby Jubjub scalar must be in [1, l); generate a new key");
-  return { scalar, public: mulBase(scalar) };
+  return Object.defineProperty({ public: mulBase(scalar) }, "scalar", { value: scalar }) as unknown as EncryptionKey;
 }
 
 export function onCurve([x, y]: Point): boolean {

@@ -1,6 +1,6 @@
 /** Groth16 on BN254 (EIP-197): e(−A, B)·e(α, β)·e(Σ publicᵢ·ICᵢ, γ)·e(C, δ) = 1. */
 
-import { R } from "@shadowpool/sdk/crypto/field";
+import { R } from "./field";
 import { bn254 } from "@noble/curves/bn254.js";
 
 const G1 = bn254.G1.Point;

@@ -82,7 +82,11 @@ describe("keys", () => {
 
   test("nothing shows the secret, and bad material is refused", () => {
     const account = key.orderAccount(0n, 0n, 0);
-    expect(JSON.stringify({ key, account }, (_, v) => (typeof v === "bigint" ? `${v}` : v))).not.toContain(`${sk}`);
+    const shown = JSON.stringify({ key: { ...key }, account: { ...account } }, (_, v) =>
+      typeof v === "bigint" ? `${v}` : v,
+    );
+    for (const secret of [sk, key.viewing.scalar]) expect(shown).not.toContain(`${secret}`);
+    expect(shown).toContain(`${key.owner}`);
     expect(Object.keys(key)).not.toContain("sk");
     expect(() => new ShieldedKey(0n)).toThrow(KeyMaterialError);
     expect(() => new ShieldedKey(R)).toThrow(OutOfRange);
