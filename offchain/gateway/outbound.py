@@ -93,5 +93,6 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    tunnelled = address.version == 6 and any(address in network for network in TUNNELS)
-    return address.is_global and not address.is_multicast and not tunnelled
+    if address.version == 6 and (address.is_site_local or any(address in network for network in TUNNELS)):
+        return False
+    return address.is_global and not address.is_multicast

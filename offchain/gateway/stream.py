@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from offchain.agent.desk import Desk, DeskEvent
+from offchain.agent.desk import DeskEvent
 from offchain.gateway.auth import Scope
 from offchain.gateway.problems import Problem, problem
 from offchain.gateway.shapes import Event
@@ -99,9 +99,9 @@ async def stream(socket: WebSocket) -> None:
 
 async def _serve(socket: WebSocket) -> None:
     gateway = socket.app.state.gateway
-    after = _after(socket, gateway.desk)
     token, address = await _token(socket), socket.client.host if socket.client else ""
     holder = await asyncio.to_thread(gateway.gate.admit, token, address, Scope.READ)
+    after = _after(socket)
     if after > (last := (await asyncio.to_thread(gateway.desk.status)).sequence):
         raise Problem(422, "invalid", f"the last event is {last}: there is none after {after} to go on from")
     gone = asyncio.create_task(_until_gone(socket))
@@ -130,7 +130,7 @@ async def _first(gone: asyncio.Task, waiting: Awaitable[bool]) -> bool:
         task.cancel()
 
 
-def _after(socket: WebSocket, desk: Desk) -> int:
+def _after(socket: WebSocket) -> int:
     text = socket.query_params.get("after", "0")
     if set(socket.query_params) - {"after"} or not text.isascii() or not text.isdigit() or len(text) > 16:
         raise Problem(422, "invalid", "the URL says after=N, the last event that you have, and nothing else: no key")
