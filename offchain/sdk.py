@@ -109,7 +109,7 @@ class Trader:
 
     def commit(self, side: Side | str, quantity: int, price: int, market: int = 0, timeout: float = HOUR) -> PlacedOrder:
         """Commit a sealed order to the first epoch that takes it, once there are notes that can pay for it."""
-        terms = Terms(Side[side.upper()] if isinstance(side, str) else side, quantity, price)
+        terms = Terms(_side(side), quantity, price)
 
         def attempt() -> PlacedOrder:
             return self.wallet.commit(market, self._epoch(market), terms, self.credential, carrier=self.carrier)
@@ -188,6 +188,12 @@ class Trader:
         if not whole:
             raise ValueError(f"{amount} {symbol} is no amount with at most {decimals} decimals")
         return int(units)
+
+
+def _side(side: Side | str) -> Side:
+    if isinstance(side, str) and side.upper() not in Side.__members__:
+        raise ValueError(f"side {side!r} is neither buy nor sell")
+    return Side[side.upper()] if isinstance(side, str) else side
 
 
 def _account(given: str | Path | LocalAccount) -> LocalAccount:

@@ -146,6 +146,11 @@ def wallet(file: Path) -> Figures:
     return _named("wallet", json.loads(file.read_text()), "notes_per_s", "notes_per_cpu_s")
 
 
+def restore(file: Path) -> Figures:
+    """restore.notes_per_s: of a wallet found again from its key and a node alone"""
+    return _named("restore", json.loads(file.read_text()), "notes_per_s")
+
+
 def audit(file: Path) -> Figures:
     """audit.<fills_rederived|mismatches>: of the run with an exchange's real orders"""
     return _named("audit", json.loads(file.read_text()), "fills_rederived", "mismatches")
@@ -180,6 +185,7 @@ SOURCES = (
     Source(indexer, BUILD / "bench" / "indexer.json", "scripts.bench.indexer"),
     Source(api, BUILD / "bench" / "api.json", "scripts.bench.api serve"),
     Source(wallet, BUILD / "bench" / "scan.json", "scripts.bench.api scan", quick=True),
+    Source(restore, BUILD / "bench" / "restore.json", "scripts.bench.restore", quick=True),
     Source(audit, BUILD / "audit" / "summary.json", "scripts.bench.audit"),
     Source(faults, BUILD / "faults" / "faults.json", "scripts.faults"),
     Source(load, BUILD / "load" / "load.json", "scripts.load"),
