@@ -2,7 +2,7 @@
 
 import { ShieldedKey } from "../src/crypto/keys";
 import { readDeployment } from "../src/deployment";
-import { declare, selector } from "../src/ledger/abi";
+import { declare, selector } from "../src/abi";
 import type { Log } from "../src/ledger/events";
 import type { Eip1193, Hex } from "../src/types";
 import { readCredential } from "../src/wallet/credential";

@@ -3,7 +3,7 @@
 import { fromHex } from "../crypto/field";
 import { ChainError, Reverted } from "../errors";
 import type { Call, Deployment, Eip1193, Hex, Signer } from "../types";
-import { type Value, decode, declare, encodeCall } from "./abi";
+import { type Value, decode, declare, encodeCall } from "../abi";
 import { type PoolEvent, TOPICS, EVENTS, type Log, readLog } from "./events";
 import { pause } from "./pause";
 

@@ -2,7 +2,7 @@
 
 import { fromHex } from "../crypto/field";
 import type { Hex } from "../types";
-import { ABIError, type Declaration, type Value, decode, declare, fromJson, topic } from "./abi";
+import { ABIError, type Declaration, type Value, decode, declare, fromJson, topic } from "../abi";
 
 const TERMS =
   "(address base,address quote,uint256 lot,uint256 min_quantity,uint256 fee_bps,uint256 bond_bps," +

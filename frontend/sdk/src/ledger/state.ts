@@ -4,7 +4,7 @@ import { CHUNK } from "../crypto/merkle";
 import { commitLink } from "../crypto/streams";
 import { Diverged } from "../errors";
 import type { Hex, Point } from "../types";
-import type { Value } from "./abi";
+import type { Value } from "../abi";
 import type { PoolEvent } from "./events";
 import { ChunkTree, CredentialTree, TREE_CHUNKS, TREE_LEAVES } from "./merkle";
 import type { EpochRecord, MarketTerms, NoteMemo, OrderRecord, Settlement, TransactRecord, Treasury } from "./records";
