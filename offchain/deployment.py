@@ -57,6 +57,11 @@ class Deployment:
         """The pool's address as a word: every statement binds it."""
         return int(self.contracts["Pool"], 16)
 
+    @property
+    def settle_sizes(self) -> list[int]:
+        """Slots of the deployed settle circuits, ascending."""
+        return sorted(int(name.removeprefix("settle_")) for name in self.verifiers if name.startswith("settle_"))
+
     def asset(self, symbol: str) -> int:
         """A token's word; DeploymentError naming the known symbols if it is not one."""
         if symbol not in self.tokens:

@@ -17,7 +17,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from offchain.deployment import write_atomically
-from offchain.keys import EncryptionKey, ShieldedKey
+from offchain.keys import SECP256K1_ORDER, EncryptionKey, ShieldedKey
 
 PASSWORD_VARIABLE = "SHADOWPOOL_PASSWORD"
 KDF_LIMITS = {
@@ -29,7 +29,6 @@ KDF_LIMITS = {
 MAX_SCRYPT_BLOCKS = 1 << 22
 """n·r·p: 128 bytes each, so half a GiB and some ten seconds."""
 
-SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 class KeystoreError(Exception):

@@ -14,6 +14,7 @@ where it has one.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import uvicorn
@@ -24,9 +25,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.exceptions import HTTPException
 
 from offchain.chain import Chain, ChainError
+from offchain.limits import Clock
 from relayer.carrier_calls import Refusal
 from relayer.carrier_desk import Desk, Policy, Status
-from relayer.carrier_limits import ClientLimiter, Clock, TooLarge, read_body
+from relayer.carrier_limits import ClientLimiter, TooLarge, read_body
 from relayer.sender import Sender
 from relayer.telemetry import log, metrics
 
@@ -58,17 +60,6 @@ class Submission(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     to: Address
     data: Data
-
-
-class Submitted(BaseModel):
-    """`id` is keccak256 of the target's bytes and the calldata; `reason` is there when it failed."""
-
-    id: str
-    kind: str
-    state: str
-    transaction: str | None = None
-    block: int | None = None
-    reason: str | None = None
 
 
 class Problem(BaseModel):
@@ -112,12 +103,12 @@ def carrier_app(chain: Chain, sender: Sender, policy: Policy, clock: Clock = tim
 
     refusals = _refusals(400, 402, 409, 413, 422, 429, 503)
 
-    @app.post("/v1/carry", status_code=202, response_model=Submitted, responses=refusals)
+    @app.post("/v1/carry", status_code=202, response_model=Status, responses=refusals)
     def carry(submission: Submission) -> Any:
         """Send calldata once, however often it is asked for."""
         return _answer(lambda: desk.carry(submission.to, bytes.fromhex(submission.data[2:])), 202)
 
-    @app.get("/v1/carried/{id}", response_model=Submitted, responses=_refusals(400, 404, 422, 429, 503))
+    @app.get("/v1/carried/{id}", response_model=Status, responses=_refusals(400, 404, 422, 429, 503))
     def carried(id: Id) -> Any:
         """What became of a submission."""
         return _answer(lambda: _known(desk, id), 200)
@@ -178,7 +169,7 @@ def _answer(action: Callable[[], Status], code: int) -> JSONResponse:
     try:
         status = action()
         kind, result = status.kind, "sent" if code == 202 else "done"
-        body = Submitted(**vars(status)).model_dump()
+        body = asdict(status)
         return JSONResponse(body, code, HEADERS)
     except Refusal as error:
         result = RESULTS.get(error.slug, "refused")

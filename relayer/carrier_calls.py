@@ -17,15 +17,11 @@ from offchain.calls import Call
 from offchain.carrier import carried_id
 from offchain.deployment import Deployment
 from offchain.field import R, RangeError, check_range, keccak256
+from offchain.keys import SECP256K1_ORDER
+from offchain.prover import Q
 
 KINDS = {"commit": "Market", "reveal": "Market", "reclaim": "Market", "transact": "Pool"}
 """The functions carried, with their contract."""
-
-Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583
-"""Order of BN254's base field (EIP-196), over which the points of a proof are."""
-
-SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-"""Order of secp256k1 (SEC 2); a signature's s counts up to its half (EIP-2), so that it has one spelling."""
 
 _WORD = 1 << 64
 _AMOUNT = 1 << 128
@@ -34,7 +30,7 @@ BOUNDS = {
     "market": (0, _WORD), "epoch": (0, _WORD), "time": (0, _WORD), "slot": (0, 1 << 16),
     "tree0": (0, _WORD), "tree1": (0, _WORD),
     "deposit": (0, _AMOUNT), "withdrawal": (0, _AMOUNT), "fee": (0, _AMOUNT),
-    "v": (27, 29), "sig_r": (1, SECP256K1_N), "sig_s": (1, SECP256K1_N // 2 + 1),
+    "v": (27, 29), "sig_r": (1, SECP256K1_ORDER), "sig_s": (1, SECP256K1_ORDER // 2 + 1),  # one spelling (EIP-2)
 }  # fmt: skip
 """[low, high) by parameter or field; every other number is a field element."""
 

@@ -60,7 +60,7 @@ STATES = {
 
 @dataclass(frozen=True)
 class Status:
-    """A submission: `state` is pending, included (`block` holds it), confirmed or failed (`reason`)."""
+    """A submission by its `carried_id`: `state` is pending, included (`block` holds it), confirmed or failed (`reason`)."""
 
     id: str
     kind: str

@@ -9,36 +9,15 @@ import asyncio
 import hashlib
 import ipaddress
 import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
-Clock = Callable[[], float]
+from offchain.limits import Buckets, Clock, TokenBucket
 
 CLIENTS = 4_096
 """Buckets kept at once; the one unused for longest makes place, and the global bucket still holds."""
 
 BODY_SECONDS = 10.0
-
-
-class TokenBucket:
-    """`burst` tokens at first and at most, refilled at `per_second`; thread-safe."""
-
-    def __init__(self, burst: int, per_second: float, clock: Clock = time.monotonic):
-        self.burst, self.per_second, self._clock = burst, per_second, clock
-        self._level, self._at, self._lock = float(burst), clock(), threading.Lock()
-
-    def take(self, tokens: int) -> float:
-        """0.0 and the tokens are taken; else nothing is, and the seconds until they would be there."""
-        with self._lock:
-            now = self._clock()
-            self._level = min(self.burst, self._level + (now - self._at) * self.per_second)
-            self._at = now
-            if self._level < tokens:
-                return (tokens - self._level) / self.per_second
-            self._level -= tokens
-            return 0.0
 
 
 class ClientLimiter:
@@ -48,20 +27,14 @@ class ClientLimiter:
         self, burst: int, per_second: float, all_burst: int, all_per_second: float,
         clients: int = CLIENTS, clock: Clock = time.monotonic,
     ):  # fmt: skip
-        self._make = lambda: TokenBucket(burst, per_second, clock)
         self._all = TokenBucket(all_burst, all_per_second, clock)
-        self._buckets: OrderedDict[bytes, TokenBucket] = OrderedDict()
-        self._clients, self._key, self._lock = clients, secrets.token_bytes(32), threading.Lock()
+        self._buckets = Buckets(burst, per_second, clients, clock)
+        self._key = secrets.token_bytes(32)
 
     def take(self, host: str, tokens: int) -> float:
         """0.0 if `host` may go on, else the seconds that it should wait."""
-        with self._lock:
-            name = hashlib.blake2b(_network(host), key=self._key, digest_size=16).digest()
-            bucket = self._buckets.setdefault(name, self._make())
-            self._buckets.move_to_end(name)
-            while len(self._buckets) > self._clients:
-                self._buckets.popitem(last=False)
-        return bucket.take(tokens) or self._all.take(tokens)
+        name = hashlib.blake2b(_network(host), key=self._key, digest_size=16).digest()
+        return self._buckets.take(name, tokens) or self._all.take(tokens)
 
 
 def _network(host: str) -> bytes:

@@ -287,8 +287,7 @@ class Check:
     def _in_time(self) -> Findings:
         """Settling times measured by the service on this machine, beside the time that each market leaves."""
         markets = self.standing.ledger.markets if self.standing else {}
-        deployed = [name.split("_") for name in self.deployment.verifiers if name.startswith("settle_")]
-        sizes = sorted(int(size) for _, size in deployed)
+        sizes = self.deployment.settle_sizes
         for market, terms in sorted(markets.items()):
             size = next((size for size in sizes if size >= terms.capacity), sizes[-1])
             took = self._took(f"settle_{size}")

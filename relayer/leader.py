@@ -306,8 +306,7 @@ class Leader:
 
     def size_for(self, count: int) -> int:
         """Slots of the smallest deployed settle circuit that holds `count` reveals."""
-        names = (name.split("_") for name in self.chain.deployment.verifiers)
-        sizes = sorted(int(size) for kind, *rest in names if kind == "settle" for size in rest)
+        sizes = self.chain.deployment.settle_sizes
         fitting = [size for size in sizes if size >= count]
         if not fitting:
             most = max(sizes, default=0)

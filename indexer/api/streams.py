@@ -18,7 +18,7 @@ from sqlalchemy import Select, Table, select
 from indexer import models
 from indexer.api.problems import documented
 from indexer.api.tagged import has
-from indexer.api.view import BLOCKS, EVENTS, Row, Source, View, words
+from indexer.api.view import BLOCKS, EVENTS, Row, Source, words
 
 router = APIRouter(prefix="/v1", tags=["streams"], responses=documented(422, 429, 503))
 

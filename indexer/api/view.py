@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Select, Table, select
 from indexer import models
 from indexer.api.problems import Problem
 from indexer.api.settings import Settings
+from indexer.database import snapshot
 from indexer.node import Node
 from indexer.reading import Reader
 from offchain.chain import ChainError
@@ -46,11 +47,7 @@ class Source:
     @contextmanager
     def view(self) -> Iterator["View"]:
         """A sight of the tables as they stand now."""
-        with self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN")
-            else:
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with snapshot(self.engine) as connection:
             yield View(self, connection)
 
     def kept(self, key: Any, make: Callable[[], Any]) -> Any:

@@ -11,7 +11,6 @@ from scripts import network
 from scripts.demo import conservation, steps_after, steps_fail, steps_open, steps_settle, steps_trade, views
 from scripts.demo.explorer import Explorer, explorer
 from scripts.demo.narration import Narrator
-from scripts.demo.report import Report
 from scripts.demo.terms import reference_price
 from scripts.demo.world import World, new_world
 from scripts.figures import CIRCUITS, circuit_sizes

@@ -21,7 +21,7 @@ from scripts.faults import disk
 from scripts.faults.flow import Flow
 from scripts.faults.gate import Gate
 from scripts.network.network import Network
-from scripts.network.plan import port_is_free
+from scripts.network.plan import free_port
 from scripts.services import postgres, redis
 from scripts.services.redis import RedisServer
 from scripts.services.server import Server
@@ -168,7 +168,7 @@ def opened(folder: Path, world: World, validators: int, epochs: int | None = Non
         network = Network(folder / "network")
         venue.deploy(world, rpc, RELAYERS, STAKE)
         small_disk = stack.enter_context(disk.small_disk(folder / SMALL))
-        port = next(port for port in range(20_000, 32_000) if port_is_free(port))
+        port = free_port()
         site = Site(world, network, *servers, daemons.carrier(world, port), small_disk=small_disk)
         stack.callback(site.close)
         site.carrier_url = f"http://127.0.0.1:{port}"

@@ -15,7 +15,7 @@ from scripts.load import prepare, report
 from scripts.load.live import Live
 from scripts.load.plan import Plan
 from scripts.load.prepare import MARKET, Prepared
-from scripts.network.plan import port_is_free
+from scripts.network.plan import free_port
 from scripts.venue import daemons, world as venue
 
 FOLDER = BUILD / "load"
@@ -73,7 +73,7 @@ def _measured(world: World, plan: Plan, epochs: list[list[Prepared]], dated: int
     while (early := earliest - _now(world)) > 0:
         world.say.line(f"prepared early: waiting {early} s until the proofs may be used")
         time.sleep(min(early, 30))
-    port = next(port for port in range(20_000, 32_000) if port_is_free(port))
+    port = free_port()
     outbox = world.folder / "relayer.sqlite3"
     relayer = daemons.relayer(world, RELAYER, rpc, f"sqlite:///{outbox}")
     carrier = daemons.carrier(world, port)

@@ -105,6 +105,14 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def free_port() -> int:
+    """One that is free now, below the ports that the kernel hands out itself; NetworkError if none is."""
+    for port in random.sample(range(10_000, 32_000), 1_000):
+        if port_is_free(port):
+            return port
+    raise NetworkError("no free port between 10000 and 32000 on 127.0.0.1: stop what listens there")
+
+
 def free_port_base() -> int:
     """A base whose whole span is free now, below the ports the kernel hands out itself."""
     bases = list(range(10_000, 32_000, PORT_SPAN))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import shutil
-import socket
 from pathlib import Path
 
 from redis import Redis, RedisError
@@ -14,7 +12,7 @@ from redis.retry import Retry
 
 from scripts.network import process
 from scripts.network.files import write_private
-from scripts.network.plan import port_is_free
+from scripts.network.plan import free_port
 from scripts.services.server import Server, ServiceError
 
 CONFIG = "redis.conf"
@@ -43,7 +41,7 @@ class RedisServer(Server):
         """The password lies in a file of mode 0600, so that no list of processes shows it."""
         settings = {
             "bind": "127.0.0.1",
-            "port": str(_free_port()),
+            "port": str(free_port()),
             "requirepass": secrets.token_urlsafe(32),
             "dir": str(self.folder),
             "save": '""',
@@ -72,12 +70,3 @@ def redis(folder: Path) -> RedisServer:
     server = RedisServer(folder)
     server.start()
     return server
-
-
-def _free_port() -> int:
-    """Free now, and below the ports that the kernel hands out itself."""
-    ports = (port for port in random.sample(range(10_000, 32_000), 1_000) if port_is_free(port))
-    port = next(ports, None)
-    if port is None:
-        raise ServiceError("no free port between 10000 and 32000: stop what listens there")
-    return port

@@ -3,7 +3,7 @@
 from functools import cache
 
 from offchain import streams
-from offchain.babyjubjub import B8, L, Point, mul_base, torsion
+from offchain.babyjubjub import B8, L, Point, mul_base
 from offchain.field import R
 from offchain.notes import fee, order_commitment
 from offchain.poseidon import hash as H

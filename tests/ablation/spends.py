@@ -11,7 +11,7 @@ from offchain.poseidon import sponge, squeeze
 from offchain.statement import evaluate
 from tests.ablation.curves import shared
 from tests.ablation.harness import Subject, cut
-from tests.ablation.notes import hinted, summed
+from tests.ablation.notes import summed
 from tests.circuits import world
 from tests.circuits.model import WORDS, lock, rebuild, split
 

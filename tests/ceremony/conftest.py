@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from offchain import circom, circuits, prover, snarkjs
-from offchain.ceremony import Ceremony
 from offchain.paths import BUILD, ROOT
 from offchain.wasm import replace_file
 

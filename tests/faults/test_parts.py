@@ -7,7 +7,6 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from eth_account import Account
 
 from offchain.chain import Chain, ChainError
 from offchain.paths import ROOT

@@ -8,10 +8,13 @@ import pytest
 from offchain.chain import Chain
 from offchain.deployment import DeploymentError
 from offchain.field import R
+from offchain.keys import SECP256K1_ORDER
+from offchain.limits import TokenBucket
 from offchain.notes import Side, Terms
+from offchain.prover import Q
 from relayer.carrier import Policy
-from relayer.carrier_calls import KINDS, Q, SECP256K1_N
-from relayer.carrier_limits import ClientLimiter, TokenBucket
+from relayer.carrier_calls import KINDS
+from relayer.carrier_limits import ClientLimiter
 from relayer.config import RelayerConfig
 from scripts.cli.common import CommandError
 from scripts.cli.relayer.run import policy
@@ -103,7 +106,7 @@ def test_calldata_has_one_spelling(world, carrier, kind):
     [
         ("commit", 0, Q), ("commit", 8, R), ("commit", 9, 1 << 64), ("commit", 15, R), ("commit", 22, 1 << 64),
         ("commit", 23, R), ("reveal", 0, 1 << 64), ("reveal", 3, R), ("reveal", 8, R), ("reveal", 10, 0),
-        ("reveal", 10, 29), ("reveal", 11, 0), ("reveal", 11, SECP256K1_N), ("reveal", 12, SECP256K1_N // 2 + 1),
+        ("reveal", 10, 29), ("reveal", 11, 0), ("reveal", 11, SECP256K1_ORDER), ("reveal", 12, SECP256K1_ORDER // 2 + 1),
         ("reclaim", 14, 1 << 16),
         ("transact", 18, 1 << 128), ("transact", 20, 1 << 128),
     ],
