@@ -218,7 +218,11 @@ def chain() -> dict:
         "rows": [_row(event) for event in script.events],
         "roots": script.roots,
         "expected": _expected(script, holdings),
-    }
+        "topics": {
+            f"{name}.{entry['name']}": EventType(name, entry).topic
+            for name in contracts.FOLLOWED for entry in contracts.artifact(name).abi if entry["type"] == "event"
+        },
+    }  # fmt: skip
 
 
 def _registries(script: Script, credentials: list[Credential]) -> None:

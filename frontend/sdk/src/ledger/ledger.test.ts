@@ -2,10 +2,13 @@
 
 import { afterEach, expect, test, vi } from "vitest";
 
+import { topics } from "../../vectors/chain.json";
 import { HEAD, ROWS, ScriptedNode, deployment, expected, indexer } from "../../vectors/scripted";
 import { contextWord } from "../crypto/streams";
 import { ChainError, Diverged, Reorganised, RestoreError } from "../errors";
+import { declare, topic } from "./abi";
 import { Chain } from "./chain";
+import { EVENTS } from "./events";
 import { Ledger } from "./ledger";
 import { type EpochRecord, epochAt, revealChain, windowsOf } from "./records";
 import { IndexerSource, RpcSource, type Source } from "./source";
@@ -134,6 +137,14 @@ test("refusals of a node are told with its reason", async () => {
   await expect(chain.call("Pool", "nothing()->(uint256)")).rejects.toThrow("nothing: no such view");
   const other = new Chain({ request: async () => "0x5" }, deployment, 1);
   await expect(other.check()).rejects.toThrow(ChainError);
+});
+
+test("events are declared as the contracts declare them", () => {
+  const declared = Object.entries(EVENTS).flatMap(([contract, texts]) => {
+    return texts.map((text) => [`${contract}.${declare(text).name}`, topic(declare(text))] as const);
+  });
+  expect(declared.length).toBeGreaterThan(15);
+  for (const [name, hash] of declared) expect([name, hash]).toEqual([name, topics[name as keyof typeof topics]]);
 });
 
 test("windows follow each other", async () => {
