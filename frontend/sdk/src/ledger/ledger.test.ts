@@ -6,7 +6,7 @@ import { topics } from "../../vectors/chain.json";
 import { HEAD, ROWS, ScriptedNode, deployment, expected, indexer } from "../../vectors/scripted";
 import { contextWord } from "../crypto/streams";
 import { ChainError, Diverged, Reorganised, RestoreError } from "../errors";
-import { declare, topic } from "./abi";
+import { declare, topic } from "../abi";
 import { Chain } from "./chain";
 import { EVENTS } from "./events";
 import { Ledger } from "./ledger";
