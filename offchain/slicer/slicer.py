@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Engine
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, exists, or_, select
 
 from offchain.agent.desk import Desk, DeskOrder, MarketView, OrderState, Ticket, TicketRefused, UnknownOrder
 from offchain.notes import Side
@@ -22,7 +22,7 @@ from offchain.slicer import schedule
 from offchain.slicer.parents import Parent, ParentOrder, ParentRefused, ParentState, Report, Strategy, UnknownParent
 from offchain.slicer.report import report
 from offchain.slicer.schedule import LOOKBACK, Randbelow
-from offchain.slicer.tables import TABLES, ChildRow, ParentRow
+from offchain.slicer.tables import STILL_OPEN, TABLES, ChildRow, ParentRow
 from offchain.slicer.tape import Tape
 
 WAKE_SECONDS = 1.0
@@ -150,8 +150,10 @@ class Slicer:
             parents = self._working()
             views = {view.id: view for view in self.desk.markets()} if parents else {}
             for found in parents:
+                if (view := views.get(found.row.market)) is None:
+                    continue    # the desk has not seen the chain yet
                 try:
-                    self._work(found, views[found.row.market])
+                    self._work(found, view)
                 except Exception as error:      # it is tried again at the next tick: everything is written down
                     log.warning("parent", id=found.row.id, error=type(error).__name__)
 
@@ -256,10 +258,10 @@ class Slicer:
 
     def _working(self) -> list[_Parent]:
         """Parents that may place children or have some open, the oldest first."""
+        opened = exists().where(ChildRow.parent == ParentRow.id, STILL_OPEN)
         with self._session() as session:
-            rows = session.exec(select(ParentRow).where(ParentRow.state != ParentState.DONE).order_by(ParentRow.created)).all()
-            parents = [_gather(session, row) for row in rows]
-        return [found for found in parents if found.row.state in WORKED or found.opened]
+            query = select(ParentRow).where(or_(col(ParentRow.state).in_(WORKED), opened)).order_by(ParentRow.created)
+            return [_gather(session, row) for row in session.exec(query)]
 
     def _known(self, id: str) -> _Parent:
         found = self._find(id)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import BigInteger, Column
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, and_, col, or_
 
 from offchain.agent.desk import ENDED, OrderState
 from offchain.notes import Side
@@ -76,5 +76,10 @@ class ChildRow(SQLModel, table=True):
         state, fill, price = (self.state and OrderState(self.state)), self.fill and int(self.fill), self.fill_price and int(self.fill_price)
         return Child(self.n, self.epoch, self.client_id, self.lots, state, fill, price, self.reason)
 
+
+STILL_OPEN = and_(
+    ChildRow.quantity != "0", or_(col(ChildRow.state).is_(None), col(ChildRow.state).not_in([str(state) for state in ENDED]))
+)
+"""`ended` in SQL, the other way round."""
 
 TABLES = [kind.__table__ for kind in (ParentRow, ChildRow)]

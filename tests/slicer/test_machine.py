@@ -124,4 +124,4 @@ class Slicing(RuleBasedStateMachine):
 
 
 TestSlicing = Slicing.TestCase
-TestSlicing.settings = settings(max_examples=50, stateful_step_count=40)
+TestSlicing.settings = settings(max_examples=30, stateful_step_count=40)
