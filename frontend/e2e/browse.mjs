@@ -10,24 +10,17 @@
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
-import { chromium } from "playwright-core";
+import { act, launch, overflow, reach, violations } from "./page.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const PATIENCE = plan.patience;
 const HURRY = 3_000;
 const report = { pages: [], outside: [], console: [], posted: [] };
 
 mkdirSync(plan.out, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: plan.chromium ?? "/usr/bin/chromium",
-  // Any name but this machine's is refused, so that a stray request fails besides being reported.
-  args: ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-});
+const browser = await launch(plan.chromium);
 try {
   await Promise.all(plan.looks.map(walk));
 } finally {
@@ -72,7 +65,7 @@ async function walk(look) {
     }
     await page.screenshot({ path: join(plan.out, `${one.name}-${look.name}.png`), fullPage: true });
     seen.violations = await violations(page);
-    seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    seen.overflow = await overflow(page);
     try {
       for (const step of one.after ?? []) await act(page, step, seen);
     } catch (error) {
@@ -82,53 +75,10 @@ async function walk(look) {
   await context.close();
 }
 
-/** Pages are reached as a reader would within the application, so that a loaded key stays. */
 async function open(page, one, seen) {
-  if (page.url() === "about:blank") await page.goto(plan.base + one.path);
-  else
-    await page.evaluate((path) => {
-      history.pushState(null, "", path);
-      dispatchEvent(new PopStateEvent("popstate"));
-    }, one.path);
-  await page.locator("main h1").waitFor();
+  await reach(page, plan.base, one.path);
   for (const text of one.expect)
     await page.getByText(text, { exact: false }).filter({ visible: true }).first().waitFor();
   for (const step of one.steps ?? []) await act(page, step, seen);
   await page.evaluate(() => document.fonts.ready);
-}
-
-async function act(page, step, seen) {
-  if (step.click)
-    await page
-      .getByRole(step.role ?? "button", { name: step.click, exact: true })
-      .first()
-      .click();
-  else if (step.fill) await page.getByLabel(step.fill).first().fill(step.text);
-  else if (step.file) await page.getByLabel(step.file).setInputFiles(step.path);
-  else if (step.press) await page.keyboard.press(step.press);
-  else if (step.see)
-    await page
-      .locator(step.see)
-      .filter({ hasText: step.text ?? "" })
-      .first()
-      .waitFor();
-  else if (step.gone) await page.locator(step.gone).first().waitFor({ state: "detached" });
-  else if (step.count)
-    await page.waitForFunction(([where, of]) => document.querySelectorAll(where).length === of, [step.count, step.of]);
-  else if (step.read) seen.read[step.into] = await page.locator(step.read).allInnerTexts();
-  else if (step.say) process.stderr.write(`say ${step.say}\n`);
-  else if (step.url) await page.waitForURL((url) => url.pathname === step.url);
-  else throw new Error(`unknown step ${JSON.stringify(step)}`);
-}
-
-async function violations(page) {
-  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe);
-  const found = await page.evaluate((rules) => window.axe.run(document, { runOnly: rules }), RULES);
-  return found.violations.map(
-    ({ id, impact, nodes }) =>
-      `${id} (${impact}): ${nodes
-        .slice(0, 3)
-        .map((node) => `${node.target} ${node.any[0]?.message ?? ""}`)
-        .join(" | ")}`,
-  );
 }

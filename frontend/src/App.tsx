@@ -4,8 +4,10 @@ import { Component, type FormEvent, type ReactNode, lazy, Suspense, useEffect, u
 
 import { LiveProvider, useLive } from "./api/live";
 import { AuditProvider, useAuditor } from "./audit";
+import { presence } from "./desk/presence";
+import { useStore } from "./desk/store";
 import { Link, match, navigate, usePath } from "./router";
-import { PLACES, useShortcuts } from "./ui/keyboard";
+import { DESK, PLACES, useShortcuts } from "./ui/keyboard";
 import { Page, Problem } from "./ui/parts";
 import { useTheme } from "./ui/theme";
 
@@ -30,7 +32,14 @@ const ROUTES: [string, ReturnType<typeof page>][] = [
   ["/liquidity", page(() => import("./pages/Liquidity"), "Liquidity")],
   ["/auditor", page(() => import("./pages/Auditor"), "AuditorPage")],
   ["/search", page(() => import("./pages/Search"), "Search")],
+  ["/desk", page(() => import("./desk/pages/Balances"), "Balances")],
+  ["/desk/order", page(() => import("./desk/pages/Order"), "Order")],
+  ["/desk/blotter", page(() => import("./desk/pages/Blotter"), "Blotter")],
+  ["/desk/history", page(() => import("./desk/pages/History"), "History")],
+  ["/desk/settings", page(() => import("./desk/pages/Settings"), "Settings")],
 ];
+
+const Heart = page(() => import("./desk/Heart"), "Heart");
 
 const OTHER_KEYS: [string, string][] = [
   ["/", "Search"],
@@ -80,6 +89,7 @@ function Shell() {
         <SearchBox box={search} />
         <div className="top-tools">
           <KeyChip />
+          <DeskChip path={path} />
           <Chain />
           <button
             type="button"
@@ -124,8 +134,13 @@ function Shell() {
           </Guard>
         </Suspense>
       </main>
+      <DeskHeart />
       <footer className="foot">
-        <span>Public data only. Sealed values open with the auditor’s key, in this tab, and go nowhere.</span>
+        <span>
+          {path.startsWith("/desk")
+            ? "Your keys stay in this browser. What is asked of the indexer is what everyone asks."
+            : "Public data only. Sealed values open with the auditor’s key, in this tab, and go nowhere."}
+        </span>
         <span>
           <a href="/openapi.json">API</a> · Charts by{" "}
           <a href="https://www.tradingview.com/" rel="noreferrer noopener" target="_blank">
@@ -184,6 +199,7 @@ function useArrival(path: string, main: React.RefObject<HTMLElement | null>) {
 function Navigation({ path }: { path: string }) {
   const here = (place: string) => {
     if (place === "/") return path === "/" || path.startsWith("/markets");
+    if (place === "/desk") return path === "/desk";
     if (place === "/transactions" && /^\/(tx|blocks)\//.test(path)) return true;
     return path === place || path.startsWith(`${place}/`);
   };
@@ -191,20 +207,47 @@ function Navigation({ path }: { path: string }) {
   useEffect(() => {
     nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [path]);
+  const atDesk = path.startsWith("/desk");
   return (
-    <nav className="side" aria-label="Explorer" ref={nav}>
-      <h2 className="side-head">Explorer</h2>
+    <nav className="side" aria-label="Pages" ref={nav}>
+      <div className="side-groups">
+        <Group name="Explorer" places={PLACES} on={!atDesk} here={here} />
+        <Group name="Desk" places={DESK} on={atDesk} here={here} />
+      </div>
+    </nav>
+  );
+}
+
+/** On a narrow screen only the group that is on shows, and the head of the other leads there. */
+function Group({
+  name,
+  places,
+  on,
+  here,
+}: {
+  name: string;
+  places: [key: string, path: string, name: string][];
+  on: boolean;
+  here: (place: string) => boolean;
+}) {
+  return (
+    <section className={on ? "group on" : "group"} aria-label={name}>
+      <h2 className="side-head">
+        <Link href={places[0]![1]} tabIndex={on ? -1 : undefined}>
+          {name}
+        </Link>
+      </h2>
       <ul>
-        {PLACES.map(([key, place, name]) => (
+        {places.map(([key, place, title]) => (
           <li key={place}>
             <Link href={place} aria-current={here(place) ? "page" : undefined}>
-              {name}
+              {title}
               <kbd aria-hidden="true">g {key}</kbd>
             </Link>
           </li>
         ))}
       </ul>
-    </nav>
+    </section>
   );
 }
 
@@ -269,13 +312,37 @@ function KeyChip() {
   );
 }
 
+/** On every page but its own: the desk is unlocked, and how to lock it. */
+function DeskChip({ path }: { path: string }) {
+  const { open, lock } = useStore(presence);
+  if (!open || path.startsWith("/desk")) return null;
+  return (
+    <span className="key-chip">
+      <Link href="/desk">Desk</Link>
+      <button type="button" onClick={lock} aria-label="Lock the desk">
+        lock
+      </button>
+    </span>
+  );
+}
+
+/** The desk goes on while another page is on show. */
+function DeskHeart() {
+  const { open } = useStore(presence);
+  return open ? (
+    <Suspense fallback={null}>
+      <Heart />
+    </Suspense>
+  ) : null;
+}
+
 function Help({ box }: { box: React.RefObject<HTMLDialogElement | null> }) {
   return (
     <dialog ref={box} aria-labelledby="help-title">
       <form method="dialog">
         <h2 id="help-title">Keyboard</h2>
         <dl className="keys">
-          {[...PLACES.map(([key, , name]): [string, string] => [`g ${key}`, name]), ...OTHER_KEYS].map(
+          {[...[...PLACES, ...DESK].map(([key, , name]): [string, string] => [`g ${key}`, name]), ...OTHER_KEYS].map(
             ([key, name]) => (
               <div key={key}>
                 <dt>

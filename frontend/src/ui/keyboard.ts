@@ -16,6 +16,14 @@ export const PLACES: [key: string, path: string, name: string][] = [
   ["a", "/auditor", "Auditor"],
 ];
 
+export const DESK: [key: string, path: string, name: string][] = [
+  ["b", "/desk", "Balances"],
+  ["o", "/desk/order", "Order"],
+  ["w", "/desk/blotter", "Blotter"],
+  ["h", "/desk/history", "History"],
+  ["s", "/desk/settings", "Settings"],
+];
+
 const SEQUENCE_MS = 1_200;
 
 export function useShortcuts(actions: Record<string, () => void>): void {
@@ -27,7 +35,7 @@ export function useShortcuts(actions: Record<string, () => void>): void {
       if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (event.timeStamp - leader < SEQUENCE_MS) {
         leader = 0;
-        const place = PLACES.find(([key]) => key === event.key);
+        const place = [...PLACES, ...DESK].find(([key]) => key === event.key);
         if (place) {
           event.preventDefault();
           navigate(place[1]);

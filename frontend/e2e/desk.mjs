@@ -1,0 +1,89 @@
+/**
+ * Uses the desk in Debian's Chromium, with a wallet that signs by a local key, and reports what it saw as JSON on
+ * stdout.
+ *
+ *   node e2e/desk.mjs plan.json
+ *
+ * The plan: { base, rpc, key, out, patience, looks: [{ name, width, height, scheme }], steps }. A step is one of
+ * `page.mjs` (see `act`), or { go: PATH }, { shot } (a picture and axe's judgement in every look), { decline: METHOD },
+ * { onto: CHAIN ID }, { save: BUTTON, into } (the text of the file that it gives), { reload: true }. `say` steps go
+ * to stderr, for whoever moves the chain.
+ */
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { act, launch, overflow, reach, violations } from "./page.mjs";
+import { LocalWallet } from "./provider.mjs";
+
+const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const report = { shots: [], read: {}, failed: null, console: [], outside: [], asked: [] };
+
+mkdirSync(plan.out, { recursive: true });
+const browser = await launch(plan.chromium);
+try {
+  await use();
+} finally {
+  await browser.close();
+}
+process.stdout.write(JSON.stringify(report));
+
+async function use() {
+  const [look] = plan.looks;
+  const context = await browser.newContext({
+    viewport: { width: look.width, height: look.height },
+    colorScheme: look.scheme,
+    reducedMotion: "reduce",
+    acceptDownloads: true,
+  });
+  const wallet = new LocalWallet({ rpc: plan.rpc, key: plan.key });
+  await wallet.install(context);
+  const page = await context.newPage();
+  page.setDefaultTimeout(plan.patience);
+  page.on("request", (request) => {
+    const near = [`${plan.base}/`, "blob:", "data:", ...(plan.services ?? [])];
+    if (!near.some((place) => request.url().startsWith(place))) report.outside.push(request.url());
+  });
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) report.console.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => report.console.push(`${page.url()}: ${error.message}`));
+  try {
+    for (const step of plan.steps) await take(page, wallet, step);
+  } catch (error) {
+    report.failed = error.message.split("\n").slice(0, 3).join(" ");
+    await page.screenshot({ path: join(plan.out, "desk-failed.png"), fullPage: true });
+  }
+  report.asked = wallet.asked;
+  await context.close();
+}
+
+async function take(page, wallet, step) {
+  try {
+    if (step.go) await reach(page, plan.base, step.go);
+    else if (step.shot) await shoot(page, step.shot);
+    else if (step.decline) wallet.decline = step.decline;
+    else if (step.onto) await wallet.onto(page, step.onto);
+    else if (step.save) {
+      const coming = page.waitForEvent("download");
+      await page.getByRole("button", { name: step.save }).click();
+      report.read[step.into] = readFileSync(await (await coming).path(), "utf8");
+    } else if (step.reload) await page.reload();
+    else await act(page, step, report);
+  } catch (error) {
+    throw new Error(`at ${JSON.stringify(step)}: ${error.message}`);
+  }
+}
+
+async function shoot(page, name) {
+  await page.evaluate(() => document.fonts.ready);
+  for (const { name: look, width, height, scheme } of plan.looks) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    await page.screenshot({ path: join(plan.out, `desk-${name}-${look}.png`), fullPage: true });
+    report.shots.push({ name, look, overflow: await overflow(page), violations: await violations(page) });
+  }
+  const [{ width, height, scheme }] = plan.looks;
+  await page.setViewportSize({ width, height });
+  await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+}

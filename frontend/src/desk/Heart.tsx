@@ -1,0 +1,52 @@
+/** Beats with the chain for as long as the desk is unlocked, whichever page is on show. Draws nothing. */
+
+import { useEffect } from "react";
+
+import { useLive } from "../api/live";
+import { agentState } from "./agent";
+import { atStake, forgetDuties, work } from "./duties";
+import { lock, session, sync } from "./session";
+import { settings } from "./settings";
+import { useStore } from "./store";
+import { tasks } from "./tasks";
+
+const CHECK_MS = 5_000;
+
+export function Heart() {
+  const { block, revision } = useLive();
+  const { lockAfter } = useStore(settings);
+  useEffect(() => {
+    if (block !== null) void sync().then(work);
+  }, [block, revision]);
+  useEffect(() => forgetDuties, []);
+  useEffect(() => lockWhenIdle(lockAfter), [lockAfter]);
+  useEffect(() => {
+    const ask = (event: BeforeUnloadEvent) => {
+      if (needed()) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, []);
+  return null;
+}
+
+/** Whether closing or locking the page now would put a bond at stake, or end what runs. */
+function needed(): boolean {
+  const orders = session.get().view?.orders ?? [];
+  return tasks.get().current?.state === "running" || (agentState() !== "running" && atStake(orders).length > 0);
+}
+
+function lockWhenIdle(minutes: number): () => void {
+  if (!minutes) return () => undefined;
+  let last = Date.now();
+  const seen = () => (last = Date.now());
+  const kinds = ["pointerdown", "keydown", "wheel"] as const;
+  kinds.forEach((kind) => window.addEventListener(kind, seen, { passive: true }));
+  const timer = window.setInterval(() => {
+    if (Date.now() - last > minutes * 60_000 && !needed()) lock();
+  }, CHECK_MS);
+  return () => {
+    window.clearInterval(timer);
+    kinds.forEach((kind) => window.removeEventListener(kind, seen));
+  };
+}

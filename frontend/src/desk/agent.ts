@@ -1,0 +1,103 @@
+/** The institution's own agent, while the page is paired with it: what it says of itself and of the orders it holds. */
+
+import { AgentClient, type AgentOrder, type AgentStatus, type Terms } from "./sdk";
+import { Store } from "./store";
+import { explain } from "./tasks";
+
+export interface AgentView {
+  url: string | null;
+  /** silent: it does not answer; stopped: its kill switch is on. */
+  state: "none" | "running" | "silent" | "stopped";
+  status: AgentStatus | null;
+  /** By their last event. */
+  orders: AgentOrder[];
+  problem: string | null;
+}
+
+const NONE: AgentView = { url: null, state: "none", status: null, orders: [], problem: null };
+const POLL_MS = 5_000;
+export const agent = new Store<AgentView>(NONE);
+
+interface Pairing {
+  client: AgentClient;
+  end: AbortController;
+}
+
+let pairing: Pairing | null = null;
+
+export function agentState(): AgentView["state"] {
+  return agent.get().state;
+}
+
+/** Pair with the agent at `url`, and follow it from then on. The error says why it refuses; it is tried again. */
+export async function pair(url: string, key: string): Promise<void> {
+  const mine: Pairing = { client: new AgentClient(url, key), end: new AbortController() };
+  unpair();
+  pairing = mine;
+  agent.set({ url, state: "silent" });
+  const problem = await look(mine);
+  void watch(mine);
+  if (problem) throw problem;
+}
+
+export function unpair(): void {
+  pairing?.end.abort();
+  pairing = null;
+  agent.set(NONE);
+}
+
+/** Hand over an order: the agent commits, reveals and reclaims it. `clientId` makes a second asking the same order. */
+export async function hand(clientId: string, market: number, terms: Terms): Promise<AgentOrder> {
+  const order = await paired().place({ clientId, market, ...terms });
+  take(order);
+  return order;
+}
+
+export async function takeBack(clientId: string): Promise<void> {
+  take(await paired().cancel(clientId));
+}
+
+export const quote = (market: number, terms: Terms) => paired().quote({ market, ...terms });
+
+function paired(): AgentClient {
+  if (!pairing) throw new Error("no agent is paired: pair one in the settings");
+  return pairing.client;
+}
+
+/** Ask for its state now and then, and hear of orders as they change. */
+async function watch(mine: Pairing): Promise<void> {
+  const { client, end } = mine;
+  const timer = window.setInterval(() => void look(mine), POLL_MS);
+  try {
+    const orders = await client.orders();
+    if (pairing === mine) agent.set({ orders });
+    const after = Math.max(0, ...orders.map(({ sequence }) => sequence));
+    await client.follow(after, {
+      signal: end.signal,
+      onEvent: ({ order }) => order && pairing === mine && take(order),
+    });
+  } catch (error) {
+    if (pairing === mine) agent.set({ state: "silent", problem: explain(error) });
+  }
+  if (!end.signal.aborted)
+    await new Promise((resolve) => end.signal.addEventListener("abort", resolve, { once: true }));
+  window.clearInterval(timer);
+}
+
+async function look(mine: Pairing): Promise<Error | null> {
+  try {
+    const status = await mine.client.status();
+    if (pairing === mine) agent.set({ status, state: status.killed ? "stopped" : "running", problem: null });
+    return null;
+  } catch (error) {
+    if (pairing === mine) agent.set({ state: "silent", problem: explain(error) });
+    return error as Error;
+  }
+}
+
+function take(order: AgentOrder): void {
+  const { orders } = agent.get();
+  const known = orders.find(({ clientId }) => clientId === order.clientId);
+  if (known && known.sequence > order.sequence) return;
+  agent.set({ orders: [...orders.filter((one) => one !== known), order] });
+}

@@ -1,0 +1,125 @@
+import { grouped, marketName, pairOf, price, quantity, tokenAmount, tokenName } from "../../format";
+import { useMarkets } from "../../pages/shared";
+import { BlockLink, EpochLink, Hash, Page, Section, Table, TxLink } from "../../ui/parts";
+import { desk } from "../Shell";
+import { type Movement, type Trade, exportRows, toCsv } from "../sdk";
+import { session } from "../session";
+import { useStore } from "../store";
+import { tokenAt } from "./shared";
+
+const KINDS: Record<Movement["kind"], string> = {
+  deposit: "Deposit",
+  withdrawal: "Withdrawal",
+  sent: "Sent",
+  received: "Received",
+  joined: "Joined",
+  fill: "Fill",
+  forfeit: "Bond forfeited",
+};
+
+export const History = desk(() => {
+  const { view, deployment } = useStore(session);
+  const markets = useMarkets();
+  const rows = [...view!.history].reverse();
+  const trades = rows.filter(({ trade }, i) => trade && rows.findIndex((row) => row.trade === trade) === i);
+  const marketOf = ({ market: id }: Trade) => markets.find(({ market }) => market === id);
+  const quote = (trade: Trade, units: bigint) => {
+    const market = marketOf(trade);
+    return market ? `${tokenAmount(units, market.quote)} ${tokenName(market.quote)}` : grouped(units);
+  };
+  return (
+    <Page
+      title="History"
+      lead="Every change of what your key holds, read from the chain with the key; nothing of it is kept elsewhere."
+      aside={
+        <button type="button" disabled={!rows.length} onClick={() => save(toCsv(exportRows(view!.history)))}>
+          Export as CSV
+        </button>
+      }
+    >
+      {trades.length > 0 && (
+        <Section title="Fills" note="Against the epoch’s reference and your own limit, over the whole fill">
+          <Table
+            label="Fills"
+            rows={trades.map(({ trade }) => trade!)}
+            id={(trade) => `${trade.market}/${trade.epoch}/${trade.terms.price}/${trade.fill}`}
+            columns={[
+              { head: "Market", cell: (trade) => (marketOf(trade) ? marketName(marketOf(trade)!) : trade.market) },
+              { head: "Epoch", cell: ({ market, epoch }) => <EpochLink market={market} epoch={epoch} /> },
+              { head: "Side", cell: ({ terms }) => (terms.side === 0 ? "Buy" : "Sell") },
+              {
+                head: "Fill",
+                number: true,
+                cell: (trade) => {
+                  const market = marketOf(trade);
+                  return market
+                    ? `${quantity(trade.fill, pairOf(market))} ${tokenName(market.base)}`
+                    : grouped(trade.fill);
+                },
+              },
+              {
+                head: "Price",
+                number: true,
+                cell: (trade) =>
+                  marketOf(trade) ? price(trade.price, pairOf(marketOf(trade)!)) : grouped(trade.price),
+              },
+              {
+                head: "Reference",
+                number: true,
+                wide: true,
+                cell: (trade) =>
+                  marketOf(trade) ? price(trade.reference, pairOf(marketOf(trade)!)) : grouped(trade.reference),
+              },
+              {
+                head: "Against reference",
+                number: true,
+                cell: (trade) => (
+                  <span className={trade.againstReference < 0n ? "bad" : undefined}>
+                    {quote(trade, trade.againstReference)}
+                  </span>
+                ),
+              },
+              { head: "Against limit", number: true, cell: (trade) => quote(trade, trade.againstLimit) },
+            ]}
+          />
+        </Section>
+      )}
+      <Section title="Movements" note={`${grouped(rows.length)} up to block ${grouped(view!.block)}`}>
+        <Table
+          label="Movements"
+          rows={rows}
+          id={(row) => `${row.transaction}/${row.kind}/${row.asset}/${row.amount}/${row.trade?.epoch ?? ""}`}
+          empty="Nothing has moved yet."
+          columns={[
+            { head: "Block", number: true, cell: ({ block }) => <BlockLink block={block} /> },
+            { head: "What", cell: ({ kind }) => KINDS[kind] },
+            {
+              head: "Amount",
+              number: true,
+              cell: ({ asset, amount }) => {
+                const token = tokenAt(deployment!, asset);
+                return `${amount > 0n ? "+" : ""}${tokenAmount(amount, token)} ${tokenName(token)}`;
+              },
+            },
+            {
+              head: "Account",
+              wide: true,
+              cell: ({ account }) => (account ? <Hash value={account} /> : <span className="quiet">–</span>),
+            },
+            { head: "Transaction", cell: ({ transaction }) => <TxLink hash={transaction} /> },
+          ]}
+        />
+      </Section>
+    </Page>
+  );
+});
+
+/** Hand a text to the browser as a file; it is made here and asked of nobody. */
+function save(text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = "shadowpool-history.csv";
+  link.click();
+  URL.revokeObjectURL(url);
+}

@@ -1,0 +1,161 @@
+/** Value into the pool and out of it. */
+
+import { type FormEvent, useState } from "react";
+
+import type { Token } from "../../api/types";
+import { tokenAmount, tokenName } from "../../format";
+import { Choice, Field, Notice, Select } from "../parts";
+import type { Hex } from "../sdk";
+import { proveKey, session, signerOf, sync } from "../session";
+import { useStore } from "../store";
+import { PROVEN, explain, run, tasks } from "../tasks";
+import { parseAmount } from "../units";
+import { funding } from "../checks";
+import { useFee, useWay } from "./Senders";
+
+const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+
+interface Entered {
+  token: Token;
+  amount: bigint | null;
+  fields: React.ReactNode;
+  clear: () => void;
+}
+
+function useAmount(tokens: Token[], hint: (token: Token) => string, first = tokens[0]!): Entered {
+  const [address, setAddress] = useState(first.address);
+  const [text, setText] = useState("");
+  const token = tokens.find((one) => one.address === address) ?? tokens[0]!;
+  const parsed = parseAmount(text, token);
+  return {
+    token,
+    amount: "value" in parsed ? parsed.value : null,
+    clear: () => setText(""),
+    fields: (
+      <div className="pair">
+        <Select
+          label="Asset"
+          value={token.address}
+          onChange={setAddress}
+          options={tokens.map((one) => [one.address, tokenName(one)])}
+        />
+        <Field
+          label="Amount"
+          value={text}
+          onChange={setText}
+          unit={tokenName(token)}
+          hint={hint(token)}
+          problem={"problem" in parsed ? parsed.problem : null}
+          numeric
+        />
+      </div>
+    ),
+  };
+}
+
+export function Deposit({ tokens }: { tokens: Token[] }) {
+  const state = useStore(session);
+  const { current } = useStore(tasks);
+  const [halves, setHalves] = useState<"one" | "two">("two");
+  const [problem, setProblem] = useState<string | null>(null);
+  const { token, amount, fields, clear } = useAmount(tokens, () => "From your account into a note of your key");
+  const signer = signerOf(state);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setProblem(null);
+    try {
+      if (!state.proven) await proveKey();
+    } catch (error) {
+      return setProblem(explain(error));
+    }
+    const notes = halves === "two" ? 2 : 1;
+    const done = await run(`Deposit ${tokenAmount(amount!, token)} ${tokenName(token)}`, PROVEN, (progress) =>
+      state.wallet!.deposit(token.address as Hex, amount!, { sender: signer!, notes, ...progress }),
+    );
+    if (done) clear();
+    await sync();
+  };
+  return (
+    <form className="card form" aria-label="Deposit" onSubmit={(event) => void submit(event)}>
+      {fields}
+      <Choice
+        legend="As"
+        row
+        value={halves}
+        onChange={setHalves}
+        options={[
+          { value: "two", name: "Two halves", note: "pay for two orders at once" },
+          { value: "one", name: "One note" },
+        ]}
+      />
+      {!state.proven && (
+        <Notice tone="calm">
+          This key is new. Your wallet signs once more first, so that we know that it gives the same key each time.
+        </Notice>
+      )}
+      {problem && <Notice tone="bad">{problem}</Notice>}
+      <div className="actions">
+        <button type="submit" className="primary" disabled={!signer || amount === null || current?.state === "running"}>
+          Deposit
+        </button>
+        <span className="note">Your wallet asks to approve the token, then to deposit.</span>
+      </div>
+    </form>
+  );
+}
+
+export function Withdraw({ tokens }: { tokens: Token[] }) {
+  const state = useStore(session);
+  const { current } = useStore(tasks);
+  const [typed, setRecipient] = useState<string | null>(null);
+  const { view } = state;
+  const recipient = typed ?? state.connection?.address ?? "";
+  const { sender, choice } = useWay(false);
+  const usable = (one: Token) => funding(view!.notes, one.address, 0n).usable;
+  const { token, amount, fields, clear } = useAmount(
+    tokens,
+    (one) => `${tokenAmount(usable(one), one)} ${tokenName(one)} spendable`,
+    tokens.find(usable),
+  );
+  const fee = useFee(token.address, sender);
+  const funded = amount === null ? null : funding(view!.notes, token.address, amount + (fee ?? 0n)).state;
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    const done = await run(`Withdraw ${tokenAmount(amount!, token)} ${tokenName(token)}`, PROVEN, (progress) =>
+      state.wallet!.withdraw(token.address as Hex, amount!, recipient as Hex, { sender: sender!, ...progress }),
+    );
+    if (done) clear();
+    await sync();
+  };
+  const ready = sender && funded === "covered" && ADDRESS.test(recipient);
+  return (
+    <form className="card form" aria-label="Withdraw" onSubmit={(event) => void submit(event)}>
+      {fields}
+      {funded !== null && funded !== "covered" && <p className="said bad">{WHY[funded]}</p>}
+      <Field
+        label="To"
+        value={recipient}
+        onChange={setRecipient}
+        hint="An admitted account: yours, or its successor"
+        problem={ADDRESS.test(recipient) ? null : "An address is needed: 0x and 40 hexadecimal digits."}
+      />
+      {choice}
+      <div className="actions">
+        <button type="submit" className="primary" disabled={!ready || current?.state === "running"}>
+          Withdraw
+        </button>
+        {fee !== null && fee > 0n && (
+          <span className="note">
+            and {tokenAmount(fee, token)} {tokenName(token)} to the carrier
+          </span>
+        )}
+      </div>
+    </form>
+  );
+}
+
+const WHY = {
+  join: "No two notes cover it: join notes first.",
+  waits: "Some of it waits for the tree: 16 blocks at most.",
+  short: "You do not hold that much.",
+};

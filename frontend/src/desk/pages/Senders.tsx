@@ -1,0 +1,78 @@
+import { useEffect, useState } from "react";
+
+import { Choice } from "../parts";
+import { agent } from "../agent";
+import type { Hex, Sender } from "../sdk";
+import { session, signerOf } from "../session";
+import { type Settings, change, settings } from "../settings";
+import { useStore } from "../store";
+
+export type Way = Settings["sender"];
+
+/** Who sends what is private; `agents` where an agent may take it over. */
+export function useWay(agents: boolean): { way: Way; sender: Sender | null; choice: React.ReactNode } {
+  const state = useStore(session);
+  const { sender: wanted, carrier } = useStore(settings);
+  const { state: paired } = useStore(agent);
+  const signer = signerOf(state);
+  const possible: Record<Way, boolean> = {
+    carrier: carrier !== "",
+    account: signer !== null,
+    agent: agents && paired === "running",
+  };
+  const order: Way[] = [wanted, "agent", "carrier", "account"];
+  const way = order.find((one) => possible[one]) ?? "account";
+  const choice = (
+    <Choice
+      legend="Who sends it"
+      value={way}
+      onChange={(sender) => change({ sender })}
+      options={[
+        ...(agents
+          ? [
+              {
+                value: "agent" as const,
+                name: "Your agent",
+                note: possible.agent ? "Commits, reveals and reclaims, though this page is closed" : "None is paired",
+                disabled: !possible.agent,
+              },
+            ]
+          : []),
+        {
+          value: "carrier",
+          name: "A carrier",
+          note: possible.carrier ? <span className="mono">{carrier}</span> : "None is named in the settings",
+          disabled: !possible.carrier,
+        },
+        {
+          value: "account",
+          name: "Your own account",
+          note: "Everyone sees that it was you who sent this, though not what it says",
+          disabled: !possible.account,
+        },
+      ]}
+    />
+  );
+  return { way, sender: way === "carrier" ? carrier : way === "account" ? signer : null, choice };
+}
+
+/** What a sender asks for moving an asset, in base units: an account nothing, null while a carrier has not said. */
+export function useFee(asset: string, sender: Sender | null): bigint | null {
+  const { wallet } = useStore(session);
+  const [found, setFound] = useState<{ at: string; fee: bigint } | null>(null);
+  const carrier = typeof sender === "string" ? sender : null;
+  const at = `${carrier} ${asset}`;
+  useEffect(() => {
+    if (!carrier || !wallet) return;
+    let current = true;
+    wallet.feeOf(asset as Hex, { sender: carrier }).then(
+      (fee) => current && setFound({ at, fee }),
+      () => undefined, // sending says why
+    );
+    return () => {
+      current = false;
+    };
+  }, [at, wallet]);
+  if (!carrier) return 0n;
+  return found?.at === at ? found.fee : null;
+}

@@ -1,0 +1,51 @@
+/** What several of the desk's pages ask for. */
+
+import { useApi } from "../../api/client";
+import type { EpochSummary, List, Market, Token } from "../../api/types";
+import { useEpochRevision, useMarkets } from "../../pages/shared";
+import type { Deployment, Hex, OrderStatus, OwnedNote } from "../sdk";
+
+/** The pool's tokens, by symbol. */
+export function tokensOf(deployment: Deployment): Token[] {
+  return Object.entries(deployment.tokens)
+    .map(([symbol, { address, decimals }]) => ({ address, symbol, decimals }))
+    .sort((a, b) => a.symbol.localeCompare(b.symbol));
+}
+
+export function tokenAt(deployment: Deployment, asset: Hex | bigint): Token {
+  const found = tokensOf(deployment).find(({ address }) => BigInt(address) === BigInt(asset));
+  return found ?? { address: `0x${BigInt(asset).toString(16).padStart(40, "0")}`, symbol: null, decimals: null };
+}
+
+/** Recent epochs of every market: asked for as everyone asks, so that the indexer learns nothing of ours. */
+export function useRecentEpochs(): EpochSummary[] {
+  const revision = useEpochRevision(useMarkets());
+  return useApi<List<EpochSummary>>("/v1/epochs?limit=50", revision).data?.items ?? NONE;
+}
+
+const NONE: EpochSummary[] = [];
+
+export function lastReference(epochs: EpochSummary[], market: Market): bigint | null {
+  const found = epochs.filter((one) => one.market === market.market && one.reference !== null && !one.void);
+  const last = found.sort((a, b) => b.epoch - a.epoch)[0];
+  return last ? BigInt(last.reference!) : null;
+}
+
+/** Orders whose lock is still held by the market. */
+export function isOpen({ fate }: OrderStatus): boolean {
+  return ["committed", "revealed", "invalid", "unrevealed", "refundable"].includes(fate);
+}
+
+export function unspent(notes: OwnedNote[], token: Token): OwnedNote[] {
+  return notes.filter(({ note, spent }) => !spent && note.asset === BigInt(token.address));
+}
+
+export function total(amounts: bigint[]): bigint {
+  return amounts.reduce((sum, one) => sum + one, 0n);
+}
+
+/** The two largest: what a single proof can spend. */
+export function largestPair(notes: OwnedNote[]): bigint {
+  const amounts = notes.filter(({ advanced }) => advanced).map(({ note }) => note.amount);
+  return total(amounts.sort((a, b) => (a < b ? 1 : -1)).slice(0, 2));
+}

@@ -1,0 +1,46 @@
+/** All that the desk takes from the SDK, and the wallet that it opens with it. */
+
+import type { ShieldedKey } from "../../sdk/src/crypto/keys";
+import { IndexerSource } from "../../sdk/src/ledger/source";
+import { BrowserProver } from "../../sdk/src/prover/browser";
+import type { Deployment, Eip1193 } from "../../sdk/src/types";
+import { Wallet } from "../../sdk/src/wallet";
+
+export { AgentClient } from "../../sdk/src/agent";
+export type { AgentOrder, AgentStatus, Quote } from "../../sdk/src/agent";
+export { CarrierClient } from "../../sdk/src/carrier/client";
+export { ShieldedKey } from "../../sdk/src/crypto/keys";
+export { readDeployment } from "../../sdk/src/deployment";
+export type { Deployment, Hex, OwnedNote, Signer, Stage, Terms } from "../../sdk/src/types";
+export { type Wallet, exportRows, readCredential, toCsv } from "../../sdk/src/wallet";
+export type {
+  Fate,
+  Issued,
+  Lock,
+  Movement,
+  OrderStatus,
+  PlacedOrder,
+  Receipt,
+  Sender,
+  Trade,
+} from "../../sdk/src/wallet";
+
+/** Proves in a worker, which the first proof starts; its files come from this page's own indexer. */
+export const prover = new BrowserProver();
+
+/** The wallet of a key: a long way of the chain from this page's own indexer, the rest and all checks from `provider`. */
+export function openWallet(
+  deployment: Deployment,
+  key: ShieldedKey,
+  provider: Eip1193,
+  onProgress: (block: number, target: number) => void,
+): Promise<Wallet> {
+  return Wallet.open({
+    deployment,
+    key,
+    provider,
+    prover,
+    source: new IndexerSource(location.origin),
+    onProgress,
+  });
+}

@@ -1,0 +1,277 @@
+/**
+ * The desk's state: a connected wallet, the shielded key while it is unlocked, and what it holds on chain.
+ *
+ * The key lives in this module and in the SDK's wallet, for as long as the tab does or until it locks.
+ */
+
+import { get } from "../api/client";
+import { type Connection, connect, follow, switchChain } from "../wallets/connection";
+import { type Announced, wallets } from "../wallets/discover";
+import { signKey } from "../wallets/sign";
+import * as agents from "./agent";
+import { presence } from "./presence";
+import {
+  type Deployment,
+  type Hex,
+  type Issued,
+  type Movement,
+  type OrderStatus,
+  type OwnedNote,
+  ShieldedKey,
+  type Signer,
+  type Wallet,
+  openWallet,
+  prover,
+  readCredential,
+  readDeployment,
+} from "./sdk";
+import { change, settings } from "./settings";
+import { Store } from "./store";
+import { abandon, explain } from "./tasks";
+import { type Place, type Sealer, type Secrets, makeSealer, seal, shelf, unseal } from "./vault";
+
+/** What the key holds as of `block`; never changed, but made anew. */
+export interface View {
+  block: number;
+  notes: OwnedNote[];
+  orders: OrderStatus[];
+  history: Movement[];
+}
+
+export interface Session {
+  connection: Connection | null;
+  deployment: Deployment | null;
+  /** Whether this browser keeps the account's key, sealed. */
+  kept: boolean;
+  busy: string | null;
+  problem: string | null;
+  wallet: Wallet | null;
+  owner: bigint | null;
+  issued: Issued | null;
+  view: View | null;
+  /** Why the last reading of the chain failed. */
+  stale: string | null;
+  /** Whether changes of the secrets are sealed at once. */
+  sealing: boolean;
+  /** The wallet's signature was seen to be the same twice, or its key to be in use. */
+  proven: boolean;
+}
+
+const CLOSED = { wallet: null, owner: null, issued: null, view: null, stale: null, sealing: false, proven: false };
+export const session = new Store<Session>({
+  connection: null,
+  deployment: null,
+  kept: false,
+  busy: null,
+  problem: null,
+  ...CLOSED,
+});
+
+let secrets: Secrets | null = null;
+let sealer: Sealer | null = null;
+let unfollow: () => void = () => undefined;
+
+// --- The wallet ---
+
+export const connectTo = (wallet: Announced) =>
+  doing("Waiting for the wallet", async () => {
+    await connected(await connect(wallet), wallet);
+  });
+
+/** Connect the wallet of last time again, if it still allows it. */
+export async function reconnect(): Promise<void> {
+  const { wallet: rdns } = settings.get();
+  const { connection, busy } = session.get();
+  const wallet = wallets.get().find(({ info }) => info.rdns === rdns);
+  if (!wallet || connection || busy) return;
+  const found = await connect(wallet, { quietly: true }).catch(() => null);
+  if (found && !session.get().connection) await doing("Connecting", () => connected(found, wallet));
+}
+
+export function disconnect(): void {
+  lock();
+  unfollow();
+  change({ wallet: "" });
+  session.set({ connection: null, kept: false, problem: null });
+}
+
+export const toRightChain = () =>
+  doing("Waiting for the wallet", async () => {
+    const { connection, deployment } = session.get();
+    await switchChain(connection!.provider, Number(deployment!.chainId));
+  });
+
+/** The account as it signs and sends; null without one on the pool's chain. */
+export function signerOf({ connection, deployment }: Session): Signer | null {
+  if (!connection || !deployment || connection.chainId !== Number(deployment.chainId)) return null;
+  const { provider, address } = connection;
+  return { address, request: (args) => provider.request(args) };
+}
+
+async function connected(connection: Connection, wallet: Announced): Promise<void> {
+  const deployment = readDeployment(await get<unknown>("/v1/deployment"));
+  unfollow();
+  unfollow = follow(connection, ({ address, chainId }) => {
+    const { connection: now } = session.get();
+    if (!now) return;
+    if (address === null) return disconnect();
+    // Another account has another key.
+    if (address && address.toLowerCase() !== now.address.toLowerCase()) {
+      lock();
+      void connected({ ...now, address }, wallet);
+    } else if (chainId) session.set({ connection: { ...now, chainId }, problem: null });
+  });
+  change({ wallet: wallet.info.rdns });
+  session.set({ connection, deployment });
+  const kept = await shelf.read(place()).catch(() => undefined);
+  session.set({ kept: kept !== undefined });
+}
+
+// --- The key ---
+
+/** Sign once: the key comes from the signature, and stays in memory. */
+export const signIn = () =>
+  doing("Waiting for your signature", async () => {
+    const { connection, deployment } = session.get();
+    const key = await signKey(connection!, deployment!);
+    await opened(key, { sk: hex(key.sk), credential: null, agent: null }, null);
+  });
+
+export const unlock = (passphrase: string) =>
+  doing("Opening what is kept here", async () => {
+    const record = await shelf.read(place());
+    if (!record) throw new Error("nothing is kept here for this account: sign again");
+    const found = await unseal(record, passphrase);
+    await opened(new ShieldedKey(BigInt(found.secrets.sk)), found.secrets, found.sealer);
+  });
+
+/**
+ * Have the wallet sign again, and see that the same key comes out. Money must not go to a key that the
+ * wallet cannot give a second time.
+ */
+export async function proveKey(): Promise<void> {
+  const { connection, deployment, owner } = session.get();
+  const again = await signKey(connection!, deployment!);
+  if (again.owner !== owner)
+    throw new Error(
+      "this wallet signs differently each time, so that its key could not be found again: use another one",
+    );
+  session.set({ proven: true });
+}
+
+/** Keep the secrets in this browser, sealed with a passphrase. */
+export const keep = (passphrase: string) =>
+  doing("Sealing", async () => {
+    sealer = await makeSealer(passphrase);
+    await reseal();
+    session.set({ kept: true, sealing: true });
+  });
+
+/** Remove what this browser keeps of the account. */
+export const discard = () =>
+  doing("Removing", async () => {
+    await shelf.remove(place());
+    sealer = null;
+    session.set({ kept: false, sealing: false });
+  });
+
+export function lock(): void {
+  [secrets, sealer] = [null, null];
+  abandon();
+  prover.stop();
+  agents.unpair();
+  session.set({ ...CLOSED, problem: null });
+  presence.set({ open: false });
+}
+
+async function opened(key: ShieldedKey, found: Secrets, by: Sealer | null): Promise<void> {
+  const { deployment, connection } = session.get();
+  session.set({ busy: "Reading the chain" });
+  const wallet = await openWallet(deployment!, key, connection!.provider, (block, target) =>
+    session.set({ busy: `Reading the chain, block ${block} of ${target}` }),
+  );
+  [secrets, sealer] = [found, by];
+  const issued = found.credential === null ? null : readCredential(found.credential);
+  session.set({ wallet, owner: key.owner, issued, sealing: by !== null, proven: by !== null });
+  await sync();
+  presence.set({ open: true, lock });
+  if (found.agent) void agents.pair(found.agent.url, found.agent.key);
+}
+
+// --- What is sealed with it ---
+
+export async function giveCredential(text: string | null): Promise<void> {
+  const issued = text === null ? null : readCredential(text);
+  if (issued && issued.credential.owner !== session.get().owner)
+    throw new Error(`credential ${issued.id} is another owner's: ask the issuer for that of your owner word`);
+  secrets = { ...secrets!, credential: text };
+  await reseal();
+  session.set({ issued });
+}
+
+export async function pairAgent(agent: Secrets["agent"]): Promise<void> {
+  if (agent) await agents.pair(agent.url, agent.key);
+  else agents.unpair();
+  secrets = { ...secrets!, agent };
+  await reseal();
+}
+
+async function reseal(): Promise<void> {
+  if (sealer && secrets) await shelf.write(await seal(secrets, place(), sealer));
+}
+
+// --- The chain ---
+
+let reading: Promise<void> | null = null;
+
+/** Read what the chain says of the key; one reading at a time. */
+export function sync(): Promise<void> {
+  reading ??= read().finally(() => (reading = null));
+  return reading;
+}
+
+async function read(): Promise<void> {
+  const { wallet } = session.get();
+  // On another chain its node would tell of other contracts.
+  if (!wallet || !signerOf(session.get())) return;
+  try {
+    const block = await wallet.sync();
+    const { proven, wallet: now } = session.get();
+    if (now !== wallet) return;
+    const [notes, orders] = [wallet.notes(), wallet.orders()];
+    const view = { block, notes, orders, history: wallet.history() };
+    session.set({ view, stale: null, proven: proven || view.history.length > 0 });
+  } catch (error) {
+    if (session.get().wallet === wallet) session.set({ stale: explain(error) });
+  }
+}
+
+// --- Within ---
+
+function place(): Place {
+  const { connection, deployment } = session.get();
+  return {
+    chainId: Number(deployment!.chainId),
+    pool: deployment!.contracts.Pool!,
+    address: connection!.address,
+  };
+}
+
+function hex(word: bigint): Hex {
+  return `0x${word.toString(16).padStart(64, "0")}`;
+}
+
+/** Run what may fail, with what it waits for on show, and then why it failed. */
+async function doing(what: string, act: () => Promise<void>): Promise<boolean> {
+  if (session.get().busy) return false;
+  session.set({ busy: what, problem: null });
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    session.set({ problem: explain(error) });
+    return false;
+  } finally {
+    session.set({ busy: null });
+  }
+}

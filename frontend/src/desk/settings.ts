@@ -1,0 +1,61 @@
+/** What the desk remembers in this browser that is no secret. */
+
+import { Store } from "./store";
+
+export interface Settings {
+  /** The base URL of a carrier's service; "" if none. */
+  carrier: string;
+  /** Who sends what is private, where the user has not said otherwise. */
+  sender: "carrier" | "account" | "agent";
+  notify: boolean;
+  /** Minutes without a key or click after which the desk locks; 0 never. */
+  lockAfter: number;
+  /** The wallet used last, to connect it again. */
+  wallet: string;
+}
+
+export const LOCK_CHOICES = [5, 15, 60, 240, 0] as const;
+const STORED = "shadowpool:desk";
+const FRESH: Settings = { carrier: "", sender: "account", notify: false, lockAfter: 15, wallet: "" };
+
+export const settings = new Store<Settings>(read());
+
+export function change(patch: Partial<Settings>): void {
+  settings.set(patch);
+  localStorage.setItem(STORED, JSON.stringify(settings.get()));
+}
+
+function read(): Settings {
+  try {
+    return checked(JSON.parse(localStorage.getItem(STORED) ?? "{}") as Record<string, unknown>);
+  } catch {
+    return FRESH;
+  }
+}
+
+/** What was stored, where it is of its kind; the rest as on a first visit. */
+export function checked(stored: Record<string, unknown>): Settings {
+  const kept = Object.entries(FRESH).map(([name, fresh]) => {
+    const value = stored[name];
+    return [name, typeof value === typeof fresh ? value : fresh];
+  });
+  const found = Object.fromEntries(kept) as Settings;
+  if (!["carrier", "account", "agent"].includes(found.sender)) found.sender = FRESH.sender;
+  if (!LOCK_CHOICES.some((minutes) => minutes === found.lockAfter)) found.lockAfter = FRESH.lockAfter;
+  return found;
+}
+
+/** Why an address cannot be a service's, or null: nobody on the way may read who asks for what. */
+export function urlProblem(text: string): string | null {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return "This is no address: it begins with https:// or, on this machine, http://127.0.0.1";
+  }
+  const near = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname) || url.hostname.endsWith(".onion");
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && near))
+    return "Others on the way could read it: use https, or http to this machine alone.";
+  if (url.username || url.password || url.search || url.hash) return "Leave out user, query and fragment.";
+  return null;
+}

@@ -1,0 +1,196 @@
+"""The web app in a browser with a wallet that signs by itself: connect, deposit, order, reveal, fill, withdraw."""
+
+import csv
+import io
+import json
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from offchain.notes import pay
+from offchain.paths import BUILD, ROOT
+from tests.frontend import desk
+from tests.frontend import scene as stage
+from tests.world import anvil, build_world
+
+PICTURES = BUILD / "shots"
+LOOKS = [
+    {"name": f"{width}-{scheme}", "width": width, "height": height, "scheme": scheme}
+    for width, height in ((1440, 900), (390, 844))
+    for scheme in ("light", "dark")
+]
+DEPOSIT = "100"
+WITHDRAWAL = "10.5"
+TRADER = "ash"
+
+
+@dataclass
+class Use:
+    """A walk's report, and the chain that it left."""
+
+    chain: desk.Chain
+    report: dict
+
+
+@pytest.fixture(scope="module")
+def use(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("desk")
+    with anvil() as url:
+        world = build_world(url, folder, price=stage.REFERENCE)
+        world.fund("birch", BTC=10**6)
+        chain, trader = desk.Chain(world), world.traders[TRADER]
+        with stage.served(world, url, folder) as address:
+            plan = {
+                "base": address, "rpc": url, "key": trader.account.key.hex(), "out": str(PICTURES), "looks": LOOKS,
+                "patience": 120_000, "steps": _steps(desk.issue(trader.credential, folder)),
+            }  # fmt: skip
+            yield Use(chain, _walk(plan, chain, folder))
+
+
+def _steps(credential: Path) -> list[dict]:
+    return [*_connecting(), *_setting_up(credential), *_depositing(), *_trading(), *_after(), *_coming_back()]
+
+
+def _connecting() -> list[dict]:
+    """On the wrong chain first, and with a signature that is declined once."""
+    return [
+        {"go": "/desk"}, {"see": ".wallets button", "text": "Local wallet"}, {"shot": "connect"},
+        {"onto": 1}, {"click": "Local wallet"}, {"see": ".way.on", "text": "Your wallet is on chain 1"},
+        {"shot": "chain"}, {"click": "Change the chain in the wallet"},
+        {"decline": "eth_signTypedData_v4"}, {"click": "Sign"}, {"see": "[role=alert]", "text": "declined"},
+        {"shot": "key"}, {"click": "Sign"}, {"see": "h1", "text": "Balances"}, {"see": ".empty"}, {"shot": "empty"},
+    ]  # fmt: skip
+
+
+def _setting_up(credential: Path) -> list[dict]:
+    return [
+        {"go": "/desk/settings"}, {"file": "The issuer’s file", "path": str(credential)}, {"see": "dt", "text": "Tier"},
+        {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"fill": "The same again", "text": desk.PASSPHRASE},
+        {"click": "Seal in this browser"}, {"see": ".badge", "text": "sealed in this browser"}, {"shot": "settings"},
+    ]  # fmt: skip
+
+
+def _depositing() -> list[dict]:
+    form = "form[aria-label=Deposit]"
+    return [
+        {"go": "/desk"}, {"choose": "Asset", "text": "USD", "within": form},
+        {"fill": "Amount", "text": DEPOSIT, "within": form}, {"click": "Deposit", "within": form},
+        {"see": ".task-stages .on", "text": "Proof"}, {"shot": "proving"},
+        {"see": ".task-done"}, {"say": "confirm"}, {"see": ".badge", "text": "waits for the tree"},
+        {"say": "advance"}, {"see": ".badge", "text": "spendable"}, {"shot": "balances"},
+    ]  # fmt: skip
+
+
+def _trading() -> list[dict]:
+    ticket = [{"fill": "Quantity", "text": "0.00006"}, {"fill": "Limit", "text": "52"}]
+    return [
+        {"say": "open"}, {"go": "/desk/order"},
+        {"fill": "Quantity", "text": "7"}, {"fill": "Limit", "text": "52"},
+        {"see": ".desk-checks .bad", "text": "deposit more"}, {"shot": "refused"},
+        *ticket, {"see": ".desk-checks .good", "text": "Order 1 of your 2"}, {"gone": ".desk-checks .bad"},
+        {"shot": "order"}, {"click": "Prove and send"},
+        {"click": "Cancel"}, {"see": ".task-cancelled", "text": "Nothing was sent"},
+        {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
+        {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"}, {"see": ".notice-warn", "text": "Keep this page open"},
+        {"shot": "sealed"}, {"say": "meet"}, {"see": ".task-done", "text": "Reveal"}, {"say": "confirm"},
+        {"see": "td .badge", "text": "revealed"}, {"say": "settle"}, {"see": "td .badge", "text": "filled"}, {"shot": "blotter"},
+        {"read": "td", "into": "blotter"},
+    ]  # fmt: skip
+
+
+def _after() -> list[dict]:
+    form = "form[aria-label=Withdraw]"
+    return [
+        {"go": "/desk/history"}, {"see": "td", "text": "Deposit"}, {"shot": "history"},
+        {"save": "Export as CSV", "into": "csv"},
+        {"go": "/desk"}, {"choose": "Asset", "text": "USD", "within": form},
+        {"fill": "Amount", "text": WITHDRAWAL, "within": form}, {"click": "Withdraw", "within": form},
+        {"see": ".task-done", "text": "Withdraw"}, {"say": "confirm"},
+    ]  # fmt: skip
+
+
+def _coming_back() -> list[dict]:
+    """Locked, and after a reload: the passphrase opens what is kept, without a signature."""
+    return [
+        {"click": "Lock"}, {"see": "h1", "text": "Desk"}, {"reload": True},
+        {"fill": "Passphrase", "text": "quite another passphrase"}, {"click": "Unlock"},
+        {"see": "[role=alert]", "text": "wrong passphrase"}, {"shot": "unlock"},
+        {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"click": "Unlock"}, {"see": "h1", "text": "Balances"},
+        {"go": "/desk/history"}, {"see": "td", "text": "Withdrawal"},
+    ]  # fmt: skip
+
+
+def _walk(plan: dict, chain: desk.Chain, folder: Path) -> dict:
+    """Run the walk; where it says a word, do what that asks of the chain."""
+    (folder / "plan.json").write_text(json.dumps(plan))
+    command = ["node", "e2e/desk.mjs", folder / "plan.json"]
+    walking = subprocess.Popen(
+        command, cwd=ROOT / "frontend", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    said, failures = [], []
+
+    def listen() -> None:
+        for line in walking.stderr:
+            said.append(line)
+            word, _, what = line.strip().partition(" ")
+            if word != "say":
+                continue
+            try:
+                getattr(chain, what)()
+            except Exception as error:
+                failures.append(error)
+                walking.kill()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        output = walking.stdout.read()
+        walking.wait(60)
+    finally:
+        walking.kill()
+        listener.join()
+    if failures:
+        raise failures[0]
+    assert walking.returncode == 0, "".join(said)
+    return json.loads(output)
+
+
+def test_the_whole_way_is_walked(use):
+    assert use.report["failed"] is None
+
+
+def test_axe_finds_nothing_on_any_page_in_any_look(use):
+    found = {(shot["name"], shot["look"]): shot["violations"] for shot in use.report["shots"] if shot["violations"]}
+    assert not found
+
+
+def test_no_page_is_wider_than_its_screen(use):
+    assert not [(shot["name"], shot["look"]) for shot in use.report["shots"] if shot["overflow"] > 0]
+
+
+def test_nothing_is_asked_of_another_machine(use):
+    assert use.report["outside"] == [] and use.report["console"] == []
+
+
+def test_one_signature_gives_the_key_and_one_more_proves_it(use):
+    """Declined once, given once, and once more before the first deposit; none after the reload."""
+    assert use.report["asked"].count("eth_signTypedData_v4") == 3
+
+
+def test_the_chain_holds_what_the_page_showed(use):
+    """The same key in Python finds the same order, fill and movements, to the unit."""
+    world = use.chain.world
+    [status] = world.restore(TRADER).orders()
+    assert (status.placed.order.terms, status.fill) == (desk.BUYS, desk.SELLS.quantity)
+    rows = list(csv.DictReader(io.StringIO(use.report["read"]["csv"])))
+    [deposited] = [row for row in rows if row["kind"] == "deposit"]
+    assert int(deposited["amount"]) == 100 * 10**6
+    fills = {row["asset"].lower(): row for row in rows if row["kind"] == "fill"}
+    terms = world.market
+    payment = pay(desk.BUYS, status.fill, status.price, terms.lot, terms.fee_bps)
+    assert int(fills[terms.base.lower()]["amount"]) == payment.base
+    paid = desk.BUYS.lock(terms.lot, terms.fee_bps) - payment.quote
+    assert int(fills[terms.quote.lower()]["amount"]) == -paid
