@@ -1,0 +1,140 @@
+"""A trader in Node on the SDK in TypeScript against one on Python's: real proofs, one chain, the same from both."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from offchain import circuits
+from offchain.chain import as_address
+from offchain.notes import Side, Terms
+from offchain.paths import BUILD, ROOT
+from tests.world import CONFIRMATIONS, World, anvil, build_world
+
+REFERENCE = 500
+DEPOSIT = 10**7
+
+
+class Refusal(Exception):
+    """The trader in Node was refused; (name of the error, its text)."""
+
+
+class NodeTrader:
+    """`ash` as `frontend/e2e/trader.mjs` plays it."""
+
+    def __init__(self, process: subprocess.Popen):
+        self._process = process
+
+    def __call__(self, action: str, *given):
+        self._process.stdin.write(json.dumps([action, *given]) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        if "error" in answer:
+            raise Refusal(answer["error"], answer["says"])
+        return answer["done"]
+
+
+@contextmanager
+def node_trader(world: World, url: str, folder: Path) -> Iterator[NodeTrader]:
+    ash = world.traders["ash"]
+    ash.credential.save(folder / "credential.json")
+    plan = {
+        "sdk": str(BUILD / "sdk"),
+        "circuits": str(circuits.FOLDER),
+        "rpc": url,
+        "deployment": asdict(world.deployment),
+        "credential": (folder / "credential.json").read_text(),
+        "address": ash.account.address,
+        "carrier": world.accounts["carrier"].address,
+        "depth": CONFIRMATIONS,
+    }
+    (folder / "plan.json").write_text(json.dumps(plan))
+    command = ["node", ROOT / "frontend" / "e2e" / "trader.mjs", folder / "plan.json"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield NodeTrader(process)
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("typescript")
+    with anvil() as url:
+        world = build_world(url, folder, price=REFERENCE)
+        with node_trader(world, url, folder) as trader:
+            yield world, trader
+
+
+def test_a_trade_from_key_to_withdrawal(stage):
+    """Every action of a wallet, by the one SDK and the other; what a chain sees tells neither from the other."""
+    world, trader = stage
+    usd, btc = (world.deployment.tokens[symbol].address for symbol in ("USD", "BTC"))
+    birch, carrier, credential = world.wallet("birch"), world.accounts["carrier"], world.traders["birch"].credential
+
+    address = world.traders["ash"].key.address
+    assert trader("open") == {"owner": str(address.owner), "viewing": [str(address.viewing.x), str(address.viewing.y)]}
+    deposits = trader("deposit", usd, str(DEPOSIT)), birch.deposit(world.asset("BTC"), DEPOSIT, notes=2)
+    world.advance_tree()
+
+    epoch = world.open_epoch()
+    commits = [trader("commit", Side.BUY, "6", price) for price in ("520", "510")]
+    kept, cancelled = (one["placed"] for one in commits)
+    with pytest.raises(Refusal, match="QuotaUsed"):
+        trader("commit", Side.BUY, "1", "500")
+    mine = birch.commit(0, epoch, Terms(Side.SELL, 6, 480), credential, carrier=carrier)
+    other = birch.commit(0, epoch, Terms(Side.SELL, 1, 900), credential, carrier=carrier)
+    world.confirm()
+    reclaims = trader("reclaim", cancelled), birch.reclaim(other, carrier=carrier)
+    world.go_to(world.market.windows(epoch).reveal + CONFIRMATIONS)
+    reveals = trader("reveal", kept), birch.reveal(mine, carrier=carrier)
+    world.settle(0, epoch)
+    world.confirm()
+    world.advance_tree()
+
+    found = trader("holdings")
+    assert {order["fate"]: order["fill"] for order in found["orders"]} == {"filled": "6", "cancelled": None}
+    assert next(order["price"] for order in found["orders"] if order["fill"]) == str(REFERENCE)
+    _hold_the_same(world, found)
+    accounts = [world.traders[name].account.address for name in ("ash", "birch")]
+    held = world.chain.token(btc).functions.balanceOf(accounts[0])
+    before = world.chain.call(held)
+    withdrawals = (
+        trader("withdraw", btc, "2000", accounts[0]),
+        birch.withdraw(world.asset("USD"), 1000, accounts[1], carrier=carrier),
+    )
+    assert world.chain.call(held) == before + 2000
+    world.confirm()
+    _hold_the_same(world, trader("holdings"))
+    with pytest.raises(Refusal, match="InsufficientFunds"):
+        trader("withdraw", btc, str(10**12), accounts[0])
+
+    for theirs, own in (deposits, (commits[0]["receipt"], mine.receipt), reclaims, reveals, withdrawals):
+        assert _shape(world, theirs["hash"]) == _shape(world, own.hash)
+
+
+def _hold_the_same(world: World, found: dict) -> None:
+    """What Node's wallet holds is what Python's finds from the same key alone."""
+    restored = world.restore("ash")
+    expected = {
+        (str(own.note.asset), str(own.note.amount), str(own.note.blinding), own.position) for own in restored.notes()
+    }
+    assert {tuple(note[name] for name in ("asset", "amount", "blinding", "position")) for note in found["notes"]} == expected
+    assert found["balances"] == {as_address(asset): str(amount) for asset, amount in restored.balances().items()}
+    statuses = [(str(one.fate), one.placed.rk) for one in restored.orders()]
+    assert statuses == [(one["fate"], one["placed"]["rk"]) for one in found["orders"]]
+
+
+def _shape(world: World, transaction: str) -> tuple:
+    """All that a transaction shows but its random words: target, function, type, which of its words are small."""
+    sent = world.chain.web3.eth.get_transaction(transaction)
+    data = bytes(sent["input"])
+    words = [data[at : at + 32] for at in range(4, len(data), 32)]
+    return sent["to"], data[:4], len(data), [len(word.lstrip(b"\0")) <= 20 for word in words], sent["value"]
