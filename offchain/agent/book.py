@@ -27,6 +27,7 @@ from offchain.notes import Side
 from offchain.store import Meta, StoreError, big
 
 TIMINGS_KEPT = 8
+NOTED = "agent."
 
 
 class OrderRow(SQLModel, table=True):
@@ -162,6 +163,8 @@ class Book(base.Store):
             rows = session.exec(select(ParcelRow).where(ParcelRow.open))
             self.parcels = {row.key: _parcel(row.body) for row in rows}
             self.sequence = session.exec(select(func.max(DeskEventRow.sequence))).one() or 0
+            noted = session.exec(select(Meta).where(Meta.key.startswith(NOTED)))
+            self.facts = {row.key.removeprefix(NOTED): json.loads(row.value) for row in noted}
 
     def write(
         self,
@@ -191,11 +194,12 @@ class Book(base.Store):
                 for change in done:
                     self._put(session, change, (calls or {}).get(getattr(change, "key", "")))
                 for name, value in (facts or {}).items():
-                    session.merge(Meta(key=f"agent.{name}", value=json.dumps(value)))
+                    session.merge(Meta(key=NOTED + name, value=json.dumps(value)))
                 for event in events:
                     session.add(DeskEventRow(sequence=event.sequence, body=json.dumps(asdict(event))))
             for change in done:
                 self._remember(change)
+            self.facts |= facts or {}
             if events:
                 self.sequence = events[-1].sequence
                 self.changed.notify_all()
@@ -224,7 +228,7 @@ class Book(base.Store):
             return None if row is None else _parcel(row.body)
 
     def events(self, after: int, limit: int) -> list[DeskEvent]:
-        with self.session() as session:
+        with self.reading() as session:
             wanted = select(DeskEventRow.body).where(DeskEventRow.sequence > after)
             found = session.exec(wanted.order_by(DeskEventRow.sequence).limit(limit)).all()
         return [_event(json.loads(body)) for body in found]
@@ -233,9 +237,7 @@ class Book(base.Store):
 
     def fact(self, name: str) -> Any:
         """What was noted under a name, None if nothing was."""
-        with self.session() as session:
-            found = session.get(Meta, f"agent.{name}")
-            return None if found is None else json.loads(found.value)
+        return self.facts.get(name)
 
     def note(self, name: str, value: Any) -> None:
         self.write(facts={name: value})

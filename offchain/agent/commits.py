@@ -123,7 +123,9 @@ class Commits:
         """Try later what may be mended meanwhile; end the rest."""
         self._let_go(entry)
         code, order = CODES.get(type(error).__name__, "refused"), entry.order
-        hopeless = isinstance(error, FOR_GOOD) or type(error) is InsufficientFunds and not self._awaited(entry)
+        awaited = type(error) is InsufficientFunds and self._awaited(entry)
+        code = "funds_pending" if awaited else code
+        hopeless = isinstance(error, FOR_GOOD) or type(error) is InsufficientFunds and not awaited
         full = isinstance(error, NEXT_EPOCH)
         if entry.index is None and (hopeless or full and entry.wanted is not None):
             return self._end(entry, OrderState.FAILED, code, str(error))

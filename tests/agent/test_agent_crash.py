@@ -1,0 +1,198 @@
+"""Whoever kills the agent at whichever step, and whatever carriers do: every ticket is one order, and no bond is lost."""
+
+import os
+import random
+
+import pytest
+
+from offchain.agent.desk import OrderState, Ticket, TicketRefused
+from offchain.notes import Side
+from tests.agent.sim import USD, Bomb, Died, Pool, life
+
+LAST = 190
+PRICES = {"first": 501, "second": 502, "third": 503}
+"""The price tells on the pool whose commit it is."""
+
+
+def tickets(head):
+    """What clients ask by block: two orders for one epoch's quota, one more, and the second one back."""
+    asked = [("first", 103), ("second", 103), ("third", 106)]
+    return [Ticket(name, 0, Side.BUY, 10, PRICES[name]) for name, block in asked if head >= block]
+
+
+def story(pool, url, bombs, faults=(lambda call: None,), cancel=112):
+    """The whole of it; a process that dies is followed by another. The desk's last view, and its events."""
+    bombs = iter([*bombs, Bomb()])
+    bomb = next(bombs)
+    over = False
+    while not over:
+        try:
+            with life(pool, url, bomb, faults) as agent:
+                while not over and not bomb.dead:
+                    over = pool.head >= LAST or len(agent.orders()) == 3 and all(one.ended for one in agent.orders())
+                    agent.round(pool.head)
+                    for ticket in tickets(pool.head):
+                        agent.place(ticket)     # again and again, as a client that heard no answer
+                    if pool.head == cancel:
+                        ask_back(agent, "second")
+                    agent.core.wait()
+                    pool.mine()
+        except Died:
+            pool.mine()
+        if bomb.dead:
+            bomb = next(bombs)
+    with life(pool, url, Bomb(), faults) as agent:
+        agent.round(pool.head)
+        agent.core.wait()
+        agent.round(pool.head)
+        return {order.client_id: order for order in agent.orders()}, agent.events(0, 10_000), agent.status()
+
+
+def ask_back(agent, name):
+    try:
+        agent.cancel(name)
+    except TicketRefused as refused:
+        assert refused.code == "too_late"
+
+
+def holds(pool, orders, events, status):
+    """Every ticket is one order at most, its end is what the pool says, and all was revealed."""
+    final = pool.at(pool.head).orders.values()
+    for name, price in PRICES.items():
+        mine = [order for order in final if order["terms"] >> 65 == price]
+        assert len(mine) <= 1, (name, mine)
+        live = [order for order in mine if not order.get("cancelled")]
+        assert all("filled" in order for order in live), (name, live)
+        if live:
+            assert (orders[name].state, orders[name].fill) == (OrderState.FILLED, 10)
+        else:
+            assert orders[name].state in (OrderState.CANCELLED, OrderState.FAILED)
+    assert not any(order.get("forfeit") for order in final)
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert not [event for event in events if "unexplained" in event.data] and not status.problems
+    assert set(orders) == set(PRICES), "no order that nobody asked for"
+
+
+def fresh():
+    return Pool(*[(USD, 9_000)] * 4)
+
+
+def url(folder):
+    return f"sqlite:///{folder}/agent.sqlite3"
+
+
+def test_without_a_death(tmp_path):
+    pool = fresh()
+    orders, events, status = story(pool, url(tmp_path), [])
+    holds(pool, orders, events, status)
+    assert orders["first"].state == orders["third"].state == OrderState.FILLED
+    assert orders["second"].state == OrderState.CANCELLED
+    assert orders["third"].epoch > orders["first"].epoch, "a key has two places an epoch"
+
+
+def test_a_death_at_any_step(tmp_path):
+    """One run counts the steps; then one dies at each of them, and half of those once more a little later.
+
+    Every third step, and all where SHADOWPOOL_EVERY_STEP is set.
+    """
+    (tmp_path / "counted").mkdir()
+    counting = Bomb()
+    story(fresh(), url(tmp_path / "counted"), [counting])
+    total = counting.count
+    assert total > 40, "the story is too short to tell anything"
+    for step in range(1, total + 1, 1 if "SHADOWPOOL_EVERY_STEP" in os.environ else 3):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        pool = fresh()
+        again = [Bomb(step // 2 + 3)] if step % 2 else []
+        found = story(pool, url(folder), [Bomb(step), *again])
+        holds(pool, *found)
+        assert found[0]["first"].state == OrderState.FILLED, step
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_carriers_that_fail_lie_and_forget(tmp_path, seed):
+    """Two carriers, each of which is down, loses, delays, drops or denies what it took, as chance has it; deaths besides."""
+    chance = random.Random(seed)
+    faults = [lambda call: chance.choice((None, "down", "lost", "dropped", "late", "liar")) for _ in range(2)]
+    bombs = [Bomb(chance.randrange(5, 60)) for _ in range(3)]
+    pool = fresh()
+    holds(pool, *story(pool, url(tmp_path), bombs, faults, cancel=chance.randrange(104, 124)))
+
+
+@pytest.mark.parametrize("fault", ["down", "dropped", "liar"])
+def test_one_honest_carrier_is_enough(tmp_path, fault):
+    pool = fresh()
+    orders, *rest = story(pool, url(tmp_path), [], (lambda call: fault, lambda call: None))
+    holds(pool, orders, *rest)
+    assert orders["first"].state == orders["third"].state == OrderState.FILLED
+
+
+def test_a_commit_that_all_deny_to_have_is_not_made_twice(tmp_path):
+    """Both say that the contract refuses it, and send it blocks later, when others of the same ticket are on their way."""
+    for delay_only in ("commit", "reveal"):
+        pool = fresh()
+        (folder := tmp_path / delay_only).mkdir()
+
+        def liar(call, kind=delay_only):
+            return "liar" if call.function == kind else None
+
+        holds(pool, *story(pool, url(folder), [], (liar, liar)))
+
+
+def test_a_bond_in_danger_is_told(tmp_path):
+    """No carrier takes the reveal: an event says so before the window ends, and another when the bond is lost."""
+    pool, shut = fresh(), lambda call: "down" if call.function == "reveal" else None
+    with life(pool, url(tmp_path), Bomb(), (shut,)) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        while pool.head < 150:
+            agent.round(pool.head)
+            agent.core.wait()
+            pool.mine()
+        told = [event.data["problem"] for event in agent.events(0) if "problem" in event.data]
+        assert "first is not revealed, and block 133 ends its window" in told[0] and "does not answer" in told[0]
+        assert "its bond is lost" in told[1]
+        order = agent.order("first")
+        assert (order.state, order.code, order.forfeited) == (OrderState.RETURNED, "unrevealed", 250)
+
+
+def test_the_kill_switch_lets_go_what_was_not_sent(tmp_path):
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        agent.round(pool.head)
+        agent.core.wait()
+        agent.place(Ticket("second", 0, Side.BUY, 10, 502))
+        agent.kill(True, "drill")
+        assert agent.order("second").state == OrderState.CANCELLED and agent.order("second").code == "killed"
+        with pytest.raises(TicketRefused, match="drill"):
+            agent.place(Ticket("third", 0, Side.BUY, 10, 503))
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        assert agent.status().killed
+        while pool.head < 150:
+            agent.round(pool.head)
+            agent.core.wait()
+            pool.mine()
+        assert agent.order("first").state == OrderState.FILLED, "what is on chain is brought to its end"
+        agent.kill(False, "over")
+        with pytest.raises(TicketRefused, match="drill"):
+            agent.place(Ticket("third", 0, Side.BUY, 10, 503))     # the same ticket has the same answer
+        agent.place(Ticket("fourth", 0, Side.BUY, 10, 503))
+
+
+def test_a_ticket_that_cannot_be_paid_fails_and_one_too_late_is_refused(tmp_path):
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("poor", 0, Side.SELL, 10, 501))
+        agent.round(pool.head)
+        agent.core.wait()
+        assert (agent.order("poor").state, agent.order("poor").code) == (OrderState.FAILED, "funds")
+        while pool.head < 117:
+            pool.mine()
+        agent.round(pool.head)
+        with pytest.raises(TicketRefused, match="the first to be made is 1") as late:
+            agent.place(Ticket("late", 0, Side.BUY, 10, 501, epoch=0))
+        assert late.value.code == "closed"
