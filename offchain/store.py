@@ -30,6 +30,7 @@ TIPS_KEPT = 1024
 """Blocks behind the last taken in whose hashes are kept, to find where a branch parted."""
 
 WATCHED = text("sealed IS NOT NULL")
+READS = "shadowpool_reads"
 log = structlog.get_logger()
 
 
@@ -153,6 +154,12 @@ class Store:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """The same, for what writes nothing: it waits for no writer, and none waits for it."""
+        with Session(read_only(self.engine), expire_on_commit=False) as session, session.begin():
+            yield session
+
     def lease(self, name: str) -> "Lease":
         """The right to be the one writer called `name`; Busy if another process has it."""
         if self.engine.dialect.name == "sqlite":
@@ -191,9 +198,15 @@ def _sqlite(url: str, file: str | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")   # else two that read, then write, refuse each other
+        # Immediate, or two that read, then write, refuse each other.
+        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def read_only(engine: Engine) -> Engine:
+    """The same database, for transactions that write nothing."""
+    return engine.execution_options(**{READS: True})
 
 
 # --- One writer a key ---
