@@ -77,6 +77,7 @@ def fund(world: World, plan: Plan) -> None:
 
     pending = sharing(jobs, deposit, world.say.line, "deposits proven")
     world.last_block = max(world.chain.receipt(one).block for one in pending)
+    world.sync()
     while world.ledger.chunk_leaves(world.ledger.next_chunk):
         world.advance_tree()
 
