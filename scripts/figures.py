@@ -146,9 +146,19 @@ def wallet(file: Path) -> Figures:
     return _named("wallet", json.loads(file.read_text()), "notes_per_s", "notes_per_cpu_s")
 
 
+def gateway(file: Path) -> Figures:
+    """gateway.<orders_per_s|p95_ms>: POST /v1/orders of an idle agent, every check set"""
+    return _named("gateway", json.loads(file.read_text()), "orders_per_s", "p95_ms")
+
+
 def restore(file: Path) -> Figures:
     """restore.notes_per_s: of a wallet found again from its key and a node alone"""
     return _named("restore", json.loads(file.read_text()), "notes_per_s")
+
+
+def browser(file: Path) -> Figures:
+    """browser.<transact_s|commit_s|bundle_kb|zkey_mb>: proofs in Chromium by a prover just started, its key kept"""
+    return _named("browser", json.loads(file.read_text()), "transact_s", "commit_s", "bundle_kb", "zkey_mb")
 
 
 def audit(file: Path) -> Figures:
@@ -186,6 +196,8 @@ SOURCES = (
     Source(api, BUILD / "bench" / "api.json", "scripts.bench.api serve"),
     Source(wallet, BUILD / "bench" / "scan.json", "scripts.bench.api scan", quick=True),
     Source(restore, BUILD / "bench" / "restore.json", "scripts.bench.restore", quick=True),
+    Source(browser, BUILD / "bench" / "browser.json", "scripts.bench.browser"),
+    Source(gateway, BUILD / "bench" / "gateway.json", "scripts.bench.gateway run", quick=True),
     Source(audit, BUILD / "audit" / "summary.json", "scripts.bench.audit"),
     Source(faults, BUILD / "faults" / "faults.json", "scripts.faults"),
     Source(load, BUILD / "load" / "load.json", "scripts.load"),

@@ -86,9 +86,15 @@ def _sha256(file: Path) -> str:
 
 def _compressed(source: Source, file: Path) -> Path:
     """The file compressed, which is done once: a key shrinks to two fifths."""
-    made = source.settings.compressed / f"{_hash(source, file)}.gz"
+    made = source.kept(("compressed", _mark(file)), lambda: _compress(file, source.settings.compressed))
+    return made if made.is_file() else _compress(file, source.settings.compressed)
+
+
+def _compress(file: Path, folder: Path) -> Path:
+    content = file.read_bytes()
+    made = folder / f"{hashlib.sha256(content).hexdigest()}.gz"
     if not made.is_file():
-        replace_file(made, gzip.compress(file.read_bytes(), LEVEL))
+        replace_file(made, gzip.compress(content, LEVEL))
     return made
 
 

@@ -39,14 +39,14 @@ export interface PrimeField extends Field {
   pack: Func;
 }
 
-/** `scratch` are 4 elements of the kernel's memory; `one` and `exponent` (prime − 2, packed) are constants there. */
+/** `scratch` are 2 elements of the kernel's memory; `one` and `exponent` (prime − 2, packed) are constants there. */
 export function primeField(
   module: Assembler,
   name: string,
   prime: bigint,
   at: { scratch: number; one: number; exponent: number },
 ): PrimeField {
-  const mul = multiplication(module, `${name}_mul`, prime);
+  const mul = multiplication(module, `${name}_mul`, prime, [{ first: 0, second: 0 }]);
   const add = sum(module, `${name}_add`, prime, i64.add, -2n * prime);
   const sub = sum(module, `${name}_sub`, prime, i64.sub, 0n);
   const isZero = module.func(
@@ -99,24 +99,39 @@ export function zero(to: Code, words: number): Code {
   return Array.from({ length: words }, (_, j) => i32.store(to, i32.of(0), 4 * j)).flat();
 }
 
-/** Montgomery's product, a limb of the first factor at a time. */
-function multiplication(module: Assembler, name: string, prime: bigint): Func {
+/** A factor's place after an operand's address; a `negative` second factor is taken from twice the prime. */
+interface Term {
+  first: number;
+  second: number;
+  negative?: boolean;
+}
+
+/**
+ * Montgomery's product, or the sum of two under one reduction: a limb of the first factors at a time. At most
+ * 27 products of 58 bits are summed before a carry. A negative factor's limbs have signs, the whole has none.
+ */
+function multiplication(module: Assembler, name: string, prime: bigint, terms: Term[]): Func {
   const p = limbs(prime).map(BigInt);
   const inverse = MASK & -modularInverse(prime, MASK + 1n);
   return module.func(name, 3, (f, out, a, b) => {
     const locals = () => p.map(() => f.local(I64));
-    const [x, y, t, m] = [locals(), locals(), locals(), f.local(I64)];
-    const body = p.flatMap((_, j) => [
-      ...set(x[j]!, i64.load32(a, 4 * j)),
-      ...set(y[j]!, i64.load32(b, 4 * j)),
-      ...set(t[j]!, i64.of(0n)),
-    ]);
-    const times = (i: number, j: number) => i64.mul(get(x[i]!), get(y[j]!));
+    const factors = terms.map(() => ({ x: locals(), y: locals() }));
+    const [t, m] = [locals(), f.local(I64)];
+    const body = p.flatMap((_, j) => set(t[j]!, i64.of(0n)));
+    const twice = limbs(2n * prime).map(BigInt);
+    terms.forEach(({ first, second, negative }, k) =>
+      p.forEach((_, j) => {
+        const limb = i64.load32(b, second + 4 * j);
+        body.push(...set(factors[k]!.x[j]!, i64.load32(a, first + 4 * j)));
+        body.push(...set(factors[k]!.y[j]!, negative ? i64.sub(i64.of(twice[j]!), limb) : limb));
+      }),
+    );
+    const times = (i: number, j: number) => factors.map(({ x, y }) => i64.mul(get(x[i]!), get(y[j]!))).reduce(i64.add);
     const reduced = (j: number) => i64.mul(get(m), i64.of(p[j]!));
     for (let i = 0; i < LIMBS; i++) {
       body.push(...set(t[0]!, i64.add(get(t[0]!), times(i, 0))));
       body.push(...set(m, i64.and(i64.mul(get(t[0]!), i64.of(inverse)), i64.of(MASK))));
-      const carry = i64.shr(i64.add(get(t[0]!), reduced(0)), i64.of(BITS));
+      const carry = i64.sar(i64.add(get(t[0]!), reduced(0)), i64.of(BITS));
       for (let j = 1; j < LIMBS; j++) {
         const sum = i64.add(times(i, j), reduced(j));
         const kept = j < LAST ? i64.add(get(t[j]!), sum) : sum;
@@ -124,10 +139,10 @@ function multiplication(module: Assembler, name: string, prime: bigint): Func {
       }
     }
     for (let j = 0; j < LAST; j++) {
-      const before = j ? i64.add(get(t[j]!), i64.shr(get(t[j - 1]!), i64.of(BITS))) : get(t[j]!);
+      const before = j ? i64.add(get(t[j]!), i64.sar(get(t[j - 1]!), i64.of(BITS))) : get(t[j]!);
       body.push(...set(t[j]!, before), ...i64.store32(out, i64.and(get(t[j]!), i64.of(MASK)), 4 * j));
     }
-    return [...body, ...i64.store32(out, i64.shr(get(t[LAST - 1]!), i64.of(BITS)), 4 * LAST)];
+    return [...body, ...i64.store32(out, i64.sar(get(t[LAST - 1]!), i64.of(BITS)), 4 * LAST)];
   });
 }
 
@@ -189,25 +204,27 @@ function packing(module: Assembler, name: string, prime: bigint) {
   return { unpack, pack };
 }
 
-/** Fp[u]/(u² + 1): elements c0 + c1·u, c0 first. `scratch` are 4 elements of Fp. */
-export function quadratic(module: Assembler, name: string, base: PrimeField, scratch: number): Field {
-  const temporary = [0, 1, 2, 3].map((i) => i32.of(scratch + i * SIZE));
-  const [t, u, v, w] = temporary as [Code, Code, Code, Code];
+/** Fp[u]/(u² + 1): elements c0 + c1·u, c0 first. `scratch` are 3 elements of Fp. */
+export function quadratic(module: Assembler, name: string, prime: bigint, base: PrimeField, scratch: number): Field {
+  const [t, u, v] = [0, 1, 2].map((i) => i32.of(scratch + i * SIZE)) as [Code, Code, Code];
   const c1 = (a: Code) => i32.add(a, i32.of(SIZE));
   const both = (operation: Func, operands: number) =>
     module.func(operation.name.replace(/^[^_]*/, name), operands, (_, ...at) => [
       ...operation.call(...at),
       ...operation.call(...at.map(c1)),
     ]);
+  const real = multiplication(module, `${name}_real`, prime, [
+    { first: 0, second: 0 },
+    { first: SIZE, second: SIZE, negative: true },
+  ]);
+  const imaginary = multiplication(module, `${name}_imaginary`, prime, [
+    { first: 0, second: SIZE },
+    { first: SIZE, second: 0 },
+  ]);
   const mul = module.func(`${name}_mul`, 3, (_, out, a, b) => [
-    ...base.mul.call(t, a, b),
-    ...base.mul.call(u, c1(a), c1(b)),
-    ...base.add.call(v, a, c1(a)),
-    ...base.add.call(w, b, c1(b)),
-    ...base.mul.call(v, v, w),
-    ...base.sub.call(v, v, t),
-    ...base.sub.call(c1(out), v, u),
-    ...base.sub.call(out, t, u),
+    ...real.call(t, a, b),
+    ...imaginary.call(c1(out), a, b),
+    ...copy(out, t, LIMBS),
   ]);
   const inverse = module.func(`${name}_inverse`, 2, (_, out, a) => [
     ...base.mul.call(t, a, a),

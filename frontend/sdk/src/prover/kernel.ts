@@ -36,7 +36,7 @@ const AT = ((next = 0) => {
     toFile: take(1),
     fpScratch: take(2),
     frScratch: take(2),
-    fp2Scratch: take(4),
+    fp2Scratch: take(3),
     pairs: take(8),
     zero: take(2),
     end: take(0),
@@ -151,7 +151,7 @@ function build(): Uint8Array<ArrayBuffer> {
   transforms(module, fr);
   rows(module, fr);
   curve(module, "g1", fp);
-  curve(module, "g2", quadratic(module, "fp2", fp, AT.fp2Scratch));
+  curve(module, "g2", quadratic(module, "fp2", Q, fp, AT.fp2Scratch));
   return module.bytes();
 }
 
