@@ -33,6 +33,7 @@ from offchain.agent.desk import (
     TicketRefused,
     UnknownOrder,
 )
+from offchain.agent.health import Health
 from offchain.agent.moves import Moves
 from offchain.agent.reconcile import Reconcile
 from offchain.chain import ChainError, as_address
@@ -57,7 +58,7 @@ class Agent(Desk):
         self.checks: list[Check] = []
         self._holds = holds
         self._commits, self._closing = Commits(core), Closing(core)
-        self._moves, self._reconcile = Moves(core), Reconcile(core)
+        self._moves, self._reconcile, self._health = Moves(core), Reconcile(core), Health(core)
         self._told: dict[str, str] = {}
         self._wake = threading.Event()
         self.purse.hold(self.book.opened.values(), self._open_transfers(), list(self.book.parcels.values()))
@@ -101,11 +102,16 @@ class Agent(Desk):
         expected = isinstance(error, ChainError | Web3Exception)
         log.warning("round failed", error=type(error).__name__)
         self.core.problems["round"] = str(error) if expected else f"{type(error).__name__}: {str(error)[:200]}"
-        self._tell_problems()
+        try:
+            self._tell_problems()
+        except Exception as also:       # the database, most likely: `status` says it all the same
+            log.error("problems not written down", error=type(also).__name__)
 
     def _publish(self, head: int, block: int, sights: list) -> None:
         """What others see between rounds, and an event for everything in it that is news."""
         self.core.problems.pop("round", None)
+        self.core.forget(head)
+        self._health.round(head)
         if count := self.purse.unreadable():
             self.core.problems["unreadable"] = f"{count} orders of this key were made by other software, which must end them"
         balances = tuple(self.purse.balances(sights))

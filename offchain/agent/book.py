@@ -112,7 +112,7 @@ class Parcel:
     only      the name of the one carrier whom it pays
     turn      how many carriers were asked before; `given` to the present one at which head, `tx` its hash there
     had       somebody was given it once
-    block     where it was seen; `refusals` in a row
+    block     where it was seen; `refusals` in a row, as `courier` weighs them
     state     open, landed, refused (by all, so nobody has it), lost (it can never land)
     """
 

@@ -6,8 +6,6 @@ cared for like the agent's own.
 
 from dataclasses import replace
 
-import structlog
-
 from offchain.agent.book import Entry, Parcel, now
 from offchain.agent.core import Core
 from offchain.agent.desk import CHAIN_PREFIX, DeskOrder, OrderState
@@ -24,7 +22,7 @@ REASONS = {
     Fate.UNREVEALED: ("unrevealed", "the epoch ended without its reveal: the bond is forfeited"),
     Fate.REFUNDABLE: ("epoch_failed", "the epoch failed or is void: the funds come back whole"),
 }
-log = structlog.get_logger()
+ON_CHAIN = (OrderState.COMMITTED, OrderState.REVEALED)
 
 
 class Closing:
@@ -36,6 +34,7 @@ class Closing:
             entry = self._observe(sight, head)
             if sight.live:
                 self._serve(sight, entry, head, block)
+        self._vanished({sight.word for sight in sights})
 
     # --- What the ledger shows of it ---
 
@@ -55,6 +54,19 @@ class Closing:
             if order.state != OrderState.ACCEPTED:
                 self.purse.release(order.client_id)
             return self.book.entries[order.client_id]
+
+    def _vanished(self, words: set[int]) -> None:
+        """Orders that a reorganisation, deeper than what counts as final, took from the chain: again tickets, or nothing."""
+        with self.book.lock:
+            for entry in list(self.book.opened.values()):
+                order = entry.order
+                if order.quota_nullifier in words or order.state not in ON_CHAIN:
+                    continue
+                lost = {"state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took the commit back"}
+                if order.source == "chain":
+                    self.book.amend(order.client_id, "order", lost | {"state": OrderState.FAILED}, booked=True)
+                else:
+                    self.book.amend(order.client_id, "order", lost | {"commit_tx": None, "reveal_tx": None})
 
     def _entry(self, sight: Sight) -> Entry:
         """The ticket's whose commit this is, else one of its own."""

@@ -82,7 +82,9 @@ class Commits:
             return entry
         self.purse.release(order.client_id)
         if closed and entry.wanted is not None and not entry.cancelling:
-            self._end(entry, OrderState.FAILED, "closed", order.reason or "no block took the commit before the freeze")
+            last = self.book.parcel(f"commit:{order.client_id}:{entry.attempts}")
+            why = f": {last.reason}" if last is not None and last.reason else ""
+            self._end(entry, OrderState.FAILED, "closed", f"no block took the commit before the freeze{why}")
             return None
         fresh = {"epoch": entry.wanted, "quota_nullifier": None}
         return self.book.amend(order.client_id, "order", fresh, index=None, marks=())

@@ -22,6 +22,7 @@ SLACK_BLOCKS = 2
 """One to be included, one that a node may lag."""
 
 RETRY_BLOCKS = 2
+REMEMBERED = 20
 log = structlog.get_logger()
 
 
@@ -69,6 +70,7 @@ class Core:
         self.problems: dict[str, str] = {}
         self._running: dict[str, Future] = {}
         self._not_before: dict[str, int] = {}
+        self._failed_at: dict[str, int] = {}
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="duty")
         self._pace: tuple[int, float] = (-PACE_BLOCKS, 1.0)
 
@@ -105,8 +107,16 @@ class Core:
         what = name.split(":")[0]
         expected = isinstance(error, ChainError | Web3Exception)
         log.warning("duty failed", duty=what, error=type(error).__name__)
+        self._failed_at[name] = head
         if not expected:
             self.problems[name] = f"{name}: {type(error).__name__}: {str(error)[:200]}"
+
+    def forget(self, head: int) -> None:
+        """Duties that failed, and were not due again since, are no problem any more."""
+        for name in [name for name, at in list(self._failed_at.items()) if head - at > REMEMBERED]:
+            del self._failed_at[name]
+            self._not_before.pop(name, None)
+            self.problems.pop(name, None)
 
     # --- Pace ---
 

@@ -26,7 +26,8 @@ URGENT = 6
 """Blocks before a call's end from which every carrier is asked."""
 
 REFUSALS = 20
-"""Rounds in which nobody would send what somebody was given once, before it is made anew."""
+"""Rounds in which nobody would send what somebody was given once, before it is made anew; or in which the one carrier
+whom a call pays does not answer."""
 
 HANDS = 8
 log = structlog.get_logger()
@@ -159,18 +160,19 @@ class Courier:
         try:
             tx = route.give(parcel.key, call)
         except Reverted as error:
-            return replace(parcel, refusals=parcel.refusals + 1, reason=error.reason, given=None)
+            weight = 1 if parcel.had else REFUSALS
+            return replace(parcel, refusals=parcel.refusals + weight, reason=error.reason, given=None)
         except ChainError as error:
             blame = str(error) if isinstance(error, CarrierError) else f"{route.name}: {error}"
-            return replace(parcel, reason=blame, given=None)
+            weight = 1 if parcel.only else 0    # others could not be asked
+            return replace(parcel, refusals=parcel.refusals + weight, reason=blame, given=None)
         given = head if parcel.given is None else parcel.given
         return replace(parcel, refusals=0, reason=None, had=True, given=given, tx=tx)
 
     def _keep(self, parcel: Parcel, routes: int) -> None:
-        """A reveal is given until its window ends, whatever is said; the rest ends once all have refused it, and
-        where somebody has it already, once they go on refusing it."""
-        most = routes * (REFUSALS if parcel.had else 1)
-        if parcel.refusals >= most and parcel.kind != "reveal":
+        """A reveal is given until its window ends, whatever is said; the rest ends once all have refused it: at once
+        where nobody had it before, else in `REFUSALS` rounds."""
+        if parcel.refusals >= routes * REFUSALS and parcel.kind != "reveal":
             parcel = replace(parcel, state="refused")
         with self.book.lock:
             if parcel.key in self.book.parcels and self.book.parcels[parcel.key] != parcel:

@@ -151,10 +151,33 @@ def test_a_bond_in_danger_is_told(tmp_path):
             agent.core.wait()
             pool.mine()
         told = [event.data["problem"] for event in agent.events(0) if "problem" in event.data]
+        assert "taken by no carrier" in told.pop(0)
         assert "first is not revealed, and block 133 ends its window" in told[0] and "does not answer" in told[0]
         assert "its bond is lost" in told[1]
         order = agent.order("first")
         assert (order.state, order.code, order.forfeited) == (OrderState.RETURNED, "unrevealed", 250)
+
+
+@pytest.mark.parametrize("how", ["cancel", "kill"])
+def test_what_is_taken_back_while_it_is_proven_is_never_sent(tmp_path, monkeypatch, how):
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        prove = agent.purse.commit
+
+        def proved(*order):
+            built = prove(*order)
+            agent.cancel("first") if how == "cancel" else agent.kill(True, "drill")
+            return built
+
+        monkeypatch.setattr(agent.purse, "commit", proved)
+        while pool.head < 110:
+            agent.round(pool.head)
+            agent.core.wait()
+            pool.mine()
+        assert agent.order("first").state == OrderState.CANCELLED and not pool.at(pool.head).orders
+        assert not agent.purse.held
 
 
 def test_the_kill_switch_lets_go_what_was_not_sent(tmp_path):
@@ -196,3 +219,24 @@ def test_a_ticket_that_cannot_be_paid_fails_and_one_too_late_is_refused(tmp_path
         with pytest.raises(TicketRefused, match="the first to be made is 1") as late:
             agent.place(Ticket("late", 0, Side.BUY, 10, 501, epoch=0))
         assert late.value.code == "closed"
+
+
+def test_a_commit_that_a_reorganisation_took_back_is_made_again(tmp_path):
+    """Deeper than what counts as final: the ticket is one again, and its order is made in the same place."""
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        while agent.order("first").state != OrderState.COMMITTED:
+            agent.round(pool.head)
+            agent.core.wait()
+            pool.mine()
+        word = agent.order("first").quota_nullifier
+        pool.taken, pool._states = [], {}
+        agent.round(pool.head)
+        assert agent.order("first").state == OrderState.ACCEPTED
+        while agent.order("first").state != OrderState.COMMITTED:
+            agent.round(pool.head)
+            agent.core.wait()
+            pool.mine()
+        assert agent.order("first").quota_nullifier == word and len(pool.at(pool.head).orders) == 1

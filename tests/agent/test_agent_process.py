@@ -36,6 +36,10 @@ confirmations = {confirmations}
 [gateway]
 listen = "127.0.0.1:{port}"
 
+[fix]
+listen = "127.0.0.1:0"
+counterparties = [{{comp_id = "OMS", password_hash = "{hash}"}}]
+
 [limits]
 orders_per_minute = 100
 """
@@ -61,7 +65,7 @@ def office(world, tmp_path_factory):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    text = CONFIG.format(rpc=world.chain.rpc_url, folder=folder, confirmations=CONFIRMATIONS, port=port)
+    text = CONFIG.format(rpc=world.chain.rpc_url, folder=folder, confirmations=CONFIRMATIONS, port=port, hash="0" * 64)
     (folder / "agent.toml").write_text(text)
     return Office(world, folder, f"http://127.0.0.1:{port}")
 
