@@ -2,8 +2,10 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+import { pwa } from "./src/pwa/plugin";
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), pwa(decodeURIComponent(new URL(".", import.meta.url).pathname))],
   resolve: {
     alias: [
       { find: /^@shadowpool\/sdk/, replacement: decodeURIComponent(new URL("sdk/src", import.meta.url).pathname) },
@@ -21,6 +23,8 @@ export default defineConfig({
   worker: { format: "es" },
   // node_modules is a link into build/, beside which Vite keeps what it caches.
   cacheDir: "../build/web/.vite",
-  server: { proxy: { "/v1": { target: "http://127.0.0.1:8570", ws: true } } },
+  server: {
+    proxy: { "/v1": { target: "http://127.0.0.1:8570", ws: true }, "/artifacts": { target: "http://127.0.0.1:8570" } },
+  },
   test: { include: ["{src,sdk}/**/*.test.ts"] },
 });

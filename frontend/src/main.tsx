@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./App";
+import { register } from "./pwa/register";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/parts.css";
@@ -14,3 +15,5 @@ createRoot(document.getElementById("root")!).render(
     <App />
   </StrictMode>,
 );
+
+register();

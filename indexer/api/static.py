@@ -19,7 +19,10 @@ HEADERS = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".wasm": "application/wasm"}
+TYPES = {
+    ".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+}  # fmt: skip
 FOR_EVER = "public, max-age=31536000, immutable"
 OURS = ("v1", "graphql", "docs", "openapi.json", "artifacts")
 

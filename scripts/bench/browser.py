@@ -72,10 +72,10 @@ def build_page() -> None:
 
 
 @contextmanager
-def serving(folder: Path, isolated: bool = True, files: Path = circuits.FOLDER) -> Iterator[str]:
+def serving(folder: Path, isolated: bool = True, files: Path = circuits.FOLDER, page: Path = PAGE) -> Iterator[str]:
     """The address of the API with the page, over an empty database and a deployment of the built circuits."""
     engine = database.open(f"sqlite:///{folder}/index.sqlite")
-    settings = Settings(key_file=folder / "key", frontend=PAGE, circuits=files, compressed=folder / "compressed")
+    settings = Settings(key_file=folder / "key", frontend=page, circuits=files, compressed=folder / "compressed")
     app = create_app(engine, _deployment(), settings)
     try:
         with beside(app if isolated else _unisolated(app), port=0) as address:
