@@ -15,7 +15,7 @@ from offchain.gateway.shapes import Items, Page
 from offchain.gateway.tables import Hook
 from offchain.gateway.webhooks import HookRefused, Webhooks
 
-router = APIRouter(prefix="/v1", responses=documented(401, 403, 422, 429, 503))
+router = APIRouter(prefix="/v1", responses=documented(400, 401, 403, 413, 421, 422, 429, 503))
 
 Admin = Annotated[Holder, require("admin")]
 HookId = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]

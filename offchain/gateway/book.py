@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from offchain.agent.desk import Desk, DeskEvent, DeskOrder, MarketView, OrderState
 from offchain.gateway.decisions import append
 from offchain.gateway.pretrade import moved
-from offchain.gateway.tables import FillRow, Setting, transaction
+from offchain.gateway.tables import FillRow, Setting, reading, transaction
 from offchain.notes import Side
 
 FOLLOWED = "followed"
@@ -34,7 +34,7 @@ class Book:
 
     def __init__(self, desk: Desk, engine: Engine):
         self._desk, self._engine, self._lock = desk, engine, Lock()
-        with transaction(engine) as session:
+        with reading(engine) as session:
             kept = session.get(Setting, FOLLOWED)
             self.followed = kept.version if kept else 0
             rows = session.exec(select(FillRow)).all()
@@ -67,7 +67,7 @@ class Book:
     def fills(self, after: int, limit: int) -> list[str]:
         """client_ids of filled orders, by their last event."""
         self.catch_up()
-        with transaction(self._engine) as session:
+        with reading(self._engine) as session:
             found = select(FillRow.client_id).where(FillRow.sequence > after).order_by(FillRow.sequence).limit(limit)
             return list(session.exec(found))
 

@@ -19,7 +19,7 @@ from offchain.gateway import book
 from offchain.gateway.book import Book
 from offchain.gateway.decisions import Decisions, append
 from offchain.gateway.pretrade import CHECKS, Case, Limits, Restricted
-from offchain.gateway.tables import Setting, prepare, transaction
+from offchain.gateway.tables import Setting, prepare, reading, transaction
 
 M = TypeVar("M", bound=BaseModel)
 ALLOWED = "allowed"
@@ -123,7 +123,7 @@ class Controls:
         return Case(ticket, snapshot, limits, restricted, self.book.settled(snapshot.markets), len(self._allowed))
 
     def _kept(self, kind: type[M]) -> tuple[int, M]:
-        with transaction(self._engine) as session:
+        with reading(self._engine) as session:
             row = session.get(Setting, kind.__name__.lower())
         return (row.version, kind.model_validate(json.loads(row.value))) if row else (0, kind())
 

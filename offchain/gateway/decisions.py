@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from sqlmodel import Session
 
 from offchain.hashchain import START, HashChain, Row, links
+from offchain.store import read_only
 
 CHAIN = HashChain("decision_log", "kind", "actor", "subject", "outcome", "data", max_text=1 << 17)
 PAGE = 1_000
@@ -33,7 +34,7 @@ class Decisions:
     """The log in the agent's database; threads and processes may share it. Rows are on disk when a call returns."""
 
     def __init__(self, engine: Engine):
-        self._engine = engine
+        self._engine, self._reads = engine, read_only(engine)
 
     def add(self, kind: str, actor: str, subject: str, outcome: str, data: dict[str, Any] | None = None) -> None:
         with Session(self._engine) as session, session.begin():
@@ -46,14 +47,14 @@ class Decisions:
     def recent(self, since: int, kind: str, outcome: str) -> list[int]:
         """Times, later than `since` in milliseconds, of the decisions of a kind with an outcome, of the last RECENT."""
         row = CHAIN.table.c
-        with Session(self._engine) as session, session.begin():
+        with Session(self._reads) as session, session.begin():
             first = CHAIN.head(session.connection())[0] - RECENT
             where = row.number > first, row.time > since, row.kind == kind, row.outcome == outcome
             return list(session.connection().execute(select(row.time).where(*where).order_by(row.number)).scalars())
 
     def head(self) -> tuple[int, str]:
         """(how many decisions, the last one's link)"""
-        with Session(self._engine) as session, session.begin():
+        with Session(self._reads) as session, session.begin():
             return CHAIN.head(session.connection())
 
     def verify(self) -> tuple[int, str]:
@@ -64,14 +65,14 @@ class Decisions:
         return count, link
 
     def _rows(self) -> Iterator[Row]:
-        """All rows, in short transactions: of SQLite, a reader would hold up the agent."""
+        """All rows, in short transactions, that none keeps the database from being tidied up."""
         after = 0
         while rows := self._page(after, PAGE):
             yield from rows
             after = rows[-1][0]
 
     def _page(self, after: int, limit: int) -> list[Row]:
-        with Session(self._engine) as session, session.begin():
+        with Session(self._reads) as session, session.begin():
             return list(CHAIN.rows(session.connection(), after, limit))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from offchain.gateway.decisions import append
-from offchain.gateway.tables import ApiKey, transaction
+from offchain.gateway.tables import ApiKey, reading, transaction
 from offchain.limits import TokenBucket
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
@@ -84,7 +84,7 @@ class Keys:
 
     def all(self) -> list[ApiKey]:
         """Every key that there ever was, by age."""
-        with transaction(self._engine) as session:
+        with reading(self._engine) as session:
             return list(session.exec(select(ApiKey).order_by(ApiKey.created)))
 
     def revoke(self, name: str, actor: str = "cli") -> None:

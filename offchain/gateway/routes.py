@@ -12,7 +12,7 @@ from offchain.gateway.problems import Problem, documented
 from offchain.gateway.shapes import Items, Page
 from offchain.notes import Side
 
-router = APIRouter(prefix="/v1", responses=documented(401, 403, 422, 429, 503))
+router = APIRouter(prefix="/v1", responses=documented(400, 401, 403, 413, 421, 422, 429, 503))
 
 SOURCE = "rest"
 MAX_PAGE = 500

@@ -1,12 +1,12 @@
 """What the gateway remembers, in the agent's database. Numbers beyond 63 bits are text."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from sqlalchemy import BigInteger, Column, Engine, LargeBinary, Text
 from sqlmodel import Field, Session, SQLModel
 
 from offchain.gateway.decisions import CHAIN
+from offchain.store import Store
 
 
 class ApiKey(SQLModel, table=True):
@@ -72,8 +72,11 @@ def prepare(engine: Engine) -> None:
         CHAIN.create(session.connection())
 
 
-@contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine) -> AbstractContextManager[Session]:
     """One transaction: committed at the end, or undone by an error."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
+    return Store(engine).session()
+
+
+def reading(engine: Engine) -> AbstractContextManager[Session]:
+    """The same, for what writes nothing: it waits for no writer, and none waits for it."""
+    return Store(engine).reading()

@@ -21,7 +21,7 @@ from offchain.gateway.outbound import Forbidden, Unreachable, addresses, post, t
 from offchain.gateway.seal import Box, SealBroken
 from offchain.gateway.settings import Settings
 from offchain.gateway.shapes import Event
-from offchain.gateway.tables import Hook, transaction
+from offchain.gateway.tables import Hook, reading, transaction
 from offchain.gateway.verify import ID, SIGNATURE, TIMESTAMP, signature
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ class Webhooks:
         return hook, secret.hex()
 
     def all(self) -> list[Hook]:
-        with transaction(self._engine) as session:
+        with reading(self._engine) as session:
             return list(session.exec(select(Hook).order_by(Hook.created)))
 
     def remove(self, id: str, actor: str) -> None:
@@ -172,7 +172,7 @@ class Webhooks:
         return None
 
     def _hook(self, id: str) -> Hook | None:
-        with transaction(self._engine) as session:
+        with reading(self._engine) as session:
             return session.get(Hook, id)
 
     def _gone(self, id: str) -> bool:

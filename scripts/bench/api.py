@@ -12,6 +12,7 @@ import secrets
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -25,7 +26,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis import GenerationMode
+from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -98,8 +99,17 @@ def latency(address: str, requests: int) -> dict[str, float]:
 # --- Schemathesis ---
 
 
-def schemathesis_run(app: FastAPI, examples: int = EXAMPLES) -> dict[str, Any]:
-    """Every operation with inputs that its schema allows and that it does not; {"cases", "failures": [text]}."""
+def _beyond_schema(case: Case) -> bool:
+    return bool(BEYOND_SCHEMAS & set(case.query or {}))
+
+
+def schemathesis_run(
+    app: FastAPI, examples: int = EXAMPLES, headers: dict[str, str] | None = None, beyond: Callable[[Case], bool] = _beyond_schema
+) -> dict[str, Any]:
+    """Every operation with inputs that its schema allows and that it does not; {"cases", "failures": [text]}.
+
+    `headers` go with every request; `beyond` says whose acceptance no schema can tell.
+    """
     schema, cases, failures = schemathesis.openapi.from_asgi("/openapi.json", app), 0, []
     for found in schema.get_all_operations():
         operation = found.ok()
@@ -111,10 +121,10 @@ def schemathesis_run(app: FastAPI, examples: int = EXAMPLES) -> dict[str, Any]:
             def attempt(case):
                 nonlocal cases
                 cases += 1
-                answer = case.call()
+                answer = case.call(headers=headers)
                 # No schema can say which cursors the API gave out, or that a time comes before another; and 503 is told
                 # of where there is no node to ask.
-                left_out = {positive_data_acceptance: bool(BEYOND_SCHEMAS & set(case.query or {})), not_a_server_error: answer.status_code == 503}
+                left_out = {positive_data_acceptance: beyond(case), not_a_server_error: answer.status_code == 503}
                 case.validate_response(answer, excluded_checks=[check for check, out in left_out.items() if out])
 
             try:

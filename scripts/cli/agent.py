@@ -11,11 +11,13 @@ import typer
 
 from offchain.agent.desk import DeskOrder, OrderState
 from offchain.agent_client import DEFAULT_URL, KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, AgentClient
-from scripts.cli import parent
+from scripts.cli import agent_keys, parent
 from scripts.cli.common import AsJson, CommandError, MarketId, show
 
 app = typer.Typer(no_args_is_help=True, help="An institution's agent: run it, and trade through it.")
 app.add_typer(parent.app, name="parent")
+app.add_typer(agent_keys.app, name="key")
+app.add_typer(agent_keys.decisions, name="decisions")
 
 ConfigFile = Annotated[Path, typer.Option("--config", envvar="SHADOWPOOL_AGENT_CONFIG", help="The agent's settings, as TOML.")]
 Agent = Annotated[

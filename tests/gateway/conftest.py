@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import pytest
 from fastapi.testclient import TestClient
 
-from offchain.gateway import Controls, Settings, create
+from offchain.gateway.app import create
+from offchain.gateway.controls import Controls
 from offchain.gateway.keys import Keys
+from offchain.gateway.settings import Settings
 from offchain.gateway.tables import prepare
 from offchain.store import Store
 from tests.agent.desk_double import DeskDouble

@@ -12,9 +12,11 @@ from websockets.sync.client import connect
 
 from offchain.agent.desk import Ticket
 from offchain.agent_client import AgentClient
-from offchain.gateway import GatewayError, Settings, create, serving
 from offchain.gateway import stream as stream_module
+from offchain.gateway.app import create
 from offchain.gateway.keys import Keys
+from offchain.gateway.serve import GatewayError, serving
+from offchain.gateway.settings import Settings
 from offchain.notes import Side
 from tests.gateway.conftest import SEALING_KEY
 
