@@ -9,8 +9,10 @@ from sqlmodel import create_engine
 
 from offchain.agent.desk import DeskOrder, MarketView, OrderState, TicketRefused
 from offchain.agent_client import AgentClient, AgentError, AgentRefused, read
-from offchain.gateway import Settings, create, serving
+from offchain.gateway.app import create
 from offchain.gateway.keys import Keys
+from offchain.gateway.serve import serving
+from offchain.gateway.settings import Settings
 from offchain.notes import Side
 from tests.agent.desk_double import BTC, DeskDouble
 

@@ -6,8 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from offchain.agent_client import AgentRefused
-from offchain.gateway import Settings, create, serving
+from offchain.gateway.app import create
 from offchain.gateway.auth import require
+from offchain.gateway.serve import serving
+from offchain.gateway.settings import Settings
 from offchain.slicer.parents import ParentState
 from offchain.slicer.routes import router
 from scripts.cli.parent import app

@@ -3,8 +3,10 @@
 import pytest
 
 from offchain.agent_client import AgentClient, AgentRefused
-from offchain.gateway import Settings, create, serving
+from offchain.gateway.app import create
 from offchain.gateway.auth import require
+from offchain.gateway.serve import serving
+from offchain.gateway.settings import Settings
 from offchain.notes import Side
 from offchain.slicer.parents import ParentState, Strategy
 from offchain.slicer.routes import router
@@ -28,10 +30,12 @@ def client(served):
 
 
 def test_a_parent_is_started_steered_and_reported(bench, client):
-    made = client.start_parent("p1", 0, "buy", (1 << 63) + 1, 510, "shortfall", epochs=10, urgency_bps=500)
+    lots, tuning = (1 << 63) + 1, {"epochs": 10, "urgency_bps": 500}
+    made = client.start_parent("p1", 0, "buy", lots, 510, "shortfall", **tuning)
     assert made == client.parent("p1") == bench.slicer.parent("p1")
-    assert (made.side, made.quantity, made.strategy, made.state) == (Side.BUY, (1 << 63) + 1, Strategy.SHORTFALL, ParentState.RUNNING)
-    assert client.start_parent("p1", 0, Side.BUY, (1 << 63) + 1, 510, Strategy.SHORTFALL, epochs=10, urgency_bps=500) == made
+    assert (made.side, made.quantity, made.strategy) == (Side.BUY, lots, Strategy.SHORTFALL)
+    assert made.state == ParentState.RUNNING
+    assert client.start_parent("p1", 0, Side.BUY, lots, 510, Strategy.SHORTFALL, **tuning) == made
     bench.slicer.tick()
     bench.fill(price=505)
     bench.slicer.tick()
@@ -80,10 +84,12 @@ def test_an_unknown_parent_is_not_found(client):
 def test_reading_and_trading_are_scopes_apart(served, client):
     client.start_parent("p1", 0, "buy", 10, 510, "twap", epochs=2)
     address, keys = served
-    with AgentClient(address, keys.new("eyes", ["read"])) as eyes, AgentClient(address, keys.new("hands", ["trade"])) as hands:
+    read, trade = keys.new("eyes", ["read"]), keys.new("hands", ["trade"])
+    with AgentClient(address, read) as eyes, AgentClient(address, trade) as hands:
         assert eyes.parent("p1").quantity == 10
         for attempt in (
-            lambda: eyes.steer_parent("p1", "cancel"), lambda: eyes.start_parent("p2", 0, "buy", 10, 510, "twap", epochs=2),
+            lambda: eyes.steer_parent("p1", "cancel"),
+            lambda: eyes.start_parent("p2", 0, "buy", 10, 510, "twap", epochs=2),
             hands.parents, lambda: hands.parent_report("p1"),
         ):  # fmt: skip
             with pytest.raises(AgentRefused) as refused:
