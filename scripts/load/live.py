@@ -13,6 +13,7 @@ import httpx
 from offchain.calls import Call, build_reveal
 from offchain.carrier import AGAIN, API
 from offchain.holdings import reveal_ephemeral
+from offchain.records import Windows
 from offchain.streams import reveal_message, seal_reveal, shared_point, slot_seed
 from scripts.demo.world import World
 from scripts.load.plan import Plan
@@ -21,7 +22,7 @@ from scripts.load.prepare import MARKET, Prepared
 AT_ONCE = 8
 POLL_SECONDS = 0.1
 REQUEST_SECONDS = 20.0
-SPREAD_OUT = 4
+SPREAD_OUT = 6
 """Blocks at the end of a window in which nothing new is begun."""
 
 
@@ -62,7 +63,7 @@ class Live:
                     block, epoch, one = due[sent]
                     commits.submit(self._commit, one, market.windows(epoch).freeze)
                     sent += 1
-                if waiting and head >= market.windows(waiting[0]).freeze + self.world.ledger.depth:
+                if waiting and head >= self._may_reveal(market.windows(waiting[0])):
                     epoch = waiting.pop(0)
                     self._say(epoch)
                     for one in self.epochs[epoch]:
@@ -70,6 +71,10 @@ class Live:
                 time.sleep(POLL_SECONDS)
         self._http.close()
         return self.tally
+
+    def _may_reveal(self, windows: Windows) -> int:
+        """The first head at which the frozen set is deep enough, and a carrier finds the window open."""
+        return max(windows.freeze + self.world.ledger.depth, windows.reveal)
 
     def _schedule(self) -> list[tuple[int, int, Prepared]]:
         """(block, epoch, order), evenly over each window."""
