@@ -69,7 +69,8 @@ class AgentClient:
         if not key and file:
             key = Path(file).read_text().strip()
         if not key:
-            raise AgentError(f"no API key: set {KEY_VARIABLE} or {KEY_FILE_VARIABLE}; `shadowpool agent key new` makes one")
+            where = f"set {KEY_VARIABLE} or {KEY_FILE_VARIABLE}"
+            raise AgentError(f"no API key: {where}; `shadowpool agent key new` makes one")
         return cls(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL, key)
 
     def close(self) -> None:
@@ -87,15 +88,12 @@ class AgentClient:
         self, client_id: str, market: int, side: Side | str, quantity: int, price: int, epoch: int | None = None
     ) -> DeskOrder:
         """Place an order; the same `client_id` is the same order, however often. AgentRefused with the check's code."""
-        body = {
-            "client_id": client_id, "market": market, "side": _side(side), "quantity": str(quantity), "price": str(price),
-        }  # fmt: skip
+        body = {"client_id": client_id, **_terms(market, side, quantity, price)}
         return self.ask(DeskOrder, "POST", "/orders", body if epoch is None else body | {"epoch": epoch})
 
     def quote(self, market: int, side: Side | str, quantity: int, price: int) -> dict[str, Any]:
         """What such an order would lock, and what each check says; nothing is placed."""
-        body = {"market": market, "side": _side(side), "quantity": str(quantity), "price": str(price)}
-        return self.ask(dict, "POST", "/quote", body)
+        return self.ask(dict, "POST", "/quote", _terms(market, side, quantity, price))
 
     def cancel(self, client_id: str) -> DeskOrder:
         """AgentRefused too_late once the epoch is frozen."""
@@ -136,7 +134,8 @@ class AgentClient:
             except (OSError, ConnectionClosed, InvalidHandshake) as error:
                 lost = lost or time.monotonic()
                 if time.monotonic() - lost > self.patience:
-                    raise AgentError(f"no stream from {self.url} ({type(error).__name__}): does the agent run?") from None
+                    problem = type(error).__name__
+                    raise AgentError(f"no stream from {self.url} ({problem}): does the agent run?") from None
                 time.sleep(RETRY_SECONDS)
 
     def _connected(self, after: int, deadline: float | None) -> Iterator[DeskEvent]:
@@ -189,14 +188,14 @@ class AgentClient:
 
     def start_parent(
         self, id: str, market: int, side: Side | str, quantity: int, price: int, strategy: Strategy | str, epochs: int,
-        start: int | None = None, minimum: int | None = None, jitter_bps: int | None = None, rate_bps: int | None = None,
-        urgency_bps: int | None = None,
+        start: int | None = None, minimum: int | None = None, jitter_bps: int | None = None,
+        rate_bps: int | None = None, urgency_bps: int | None = None,
     ) -> Parent:  # fmt: skip
         """Work an order over so many `epochs`, from `start` or the present one; the same `id` is the same parent."""
         body = {
-            "id": id, "market": market, "side": _side(side), "quantity": str(quantity), "price": str(price),
-            "strategy": str(strategy), "epochs": epochs, "start": start, "minimum": None if minimum is None else str(minimum),
-            "jitter_bps": jitter_bps, "rate_bps": rate_bps, "urgency_bps": urgency_bps,
+            "id": id, **_terms(market, side, quantity, price), "strategy": str(strategy), "epochs": epochs,
+            "start": start, "minimum": None if minimum is None else str(minimum), "jitter_bps": jitter_bps,
+            "rate_bps": rate_bps, "urgency_bps": urgency_bps,
         }  # fmt: skip
         return self.ask(Parent, "POST", "/parents", {name: value for name, value in body.items() if value is not None})
 
@@ -295,6 +294,10 @@ def _refusal(status: int, told: Any) -> AgentRefused:
     words = (str(told.get(name) or "") for name in ("code", "detail", "title"))
     code, detail, title = ("".join(letter for letter in text if letter.isprintable())[:TEXT] for text in words)
     return AgentRefused(status, code, detail or title or f"HTTP {status}")
+
+
+def _terms(market: int, side: Side | str, quantity: int, price: int) -> dict[str, Any]:
+    return {"market": market, "side": _side(side), "quantity": str(quantity), "price": str(price)}
 
 
 def _side(side: Side | str) -> str:

@@ -92,7 +92,9 @@ class Trader:
         """Bring tokens of the account into the pool, for all to see: round sums, ahead of time, tell least."""
         return self.wallet.deposit(self.deployment.asset(symbol), self._units(symbol, amount))
 
-    def withdraw(self, symbol: str, amount: str | Decimal, recipient: str | None = None, timeout: float = HOUR) -> Receipt:
+    def withdraw(
+        self, symbol: str, amount: str | Decimal, recipient: str | None = None, timeout: float = HOUR
+    ) -> Receipt:
         """Pay tokens out, to the trader's own account if to nobody else; waits until the notes can be spent."""
         asset, units = self.deployment.asset(symbol), self._units(symbol, amount)
         recipient = recipient or self.wallet.account.address
@@ -107,7 +109,9 @@ class Trader:
         self.reveal(order, timeout - (time.monotonic() - began))
         return self.outcome(order, timeout - (time.monotonic() - began))
 
-    def commit(self, side: Side | str, quantity: int, price: int, market: int = 0, timeout: float = HOUR) -> PlacedOrder:
+    def commit(
+        self, side: Side | str, quantity: int, price: int, market: int = 0, timeout: float = HOUR
+    ) -> PlacedOrder:
         """Commit a sealed order to the first epoch that takes it, once there are notes that can pay for it."""
         terms = Terms(_side(side), quantity, price)
 

@@ -1,4 +1,4 @@
-"""Parent orders over HTTP: a router that the gateway mounts, with its own guards. Quantities and prices are decimal text.
+"""Parent orders over HTTP: a router that the gateway mounts, with its guards. Quantities and prices are decimal text.
 
 Refusals are the slicer's exceptions, which the gateway answers as it does those of the desk.
 """
@@ -31,7 +31,9 @@ Number = Annotated[
     int, PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string", "pattern": "^-?(0|[1-9][0-9]*)$"})
 ]
 SideName = Annotated[
-    Side, PlainSerializer(lambda side: Side(side).name.lower(), return_type=str), WithJsonSchema({"enum": ["buy", "sell"]})
+    Side,
+    PlainSerializer(lambda side: Side(side).name.lower(), return_type=str),
+    WithJsonSchema({"enum": ["buy", "sell"]}),
 ]
 
 
@@ -50,8 +52,8 @@ class NewParent(BaseModel):
     start: int | None = Field(None, ge=0, lt=1 << 53, strict=True)
     minimum: Lots | None = Field(None, description="Lots of the smallest child; else the market's smallest order.")
     jitter_bps: int = Field(2_000, ge=0, le=MAX_JITTER_BPS, strict=True)
-    rate_bps: int | None = Field(None, ge=1, le=BPS, strict=True, description="Of participation: its share of the volume.")
-    urgency_bps: int | None = Field(None, ge=1, le=MAX_URGENCY_BPS, strict=True, description="Of shortfall: how much sooner.")
+    rate_bps: int | None = Field(None, ge=1, le=BPS, strict=True, description="Participation's share.")
+    urgency_bps: int | None = Field(None, ge=1, le=MAX_URGENCY_BPS, strict=True, description="Shortfall's.")
 
     @property
     def terms(self) -> dict[str, Any]:

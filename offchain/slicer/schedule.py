@@ -59,8 +59,8 @@ def participation(
 def draw(due: Fraction, remaining: int, least: int, jitter_bps: int, randbelow: Randbelow = secrets.randbelow) -> int:
     """A child's lots: `due` give or take `jitter_bps` of it, at most `remaining`; all of it where all is due.
 
-    No child has fewer than `least` lots, nor leaves fewer to be placed: where `due` is too small for one, it is a child of
-    the smallest size that may be, or none, at odds that keep the mean.
+    No child has fewer than `least` lots, nor leaves fewer to be placed: where `due` is too small for one, it is a
+    child of the smallest size that may be, or none, at odds that keep the mean.
     """
     if remaining < least or due <= 0:
         return 0

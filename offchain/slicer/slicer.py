@@ -8,7 +8,6 @@ filled, so that no parent is ever overfilled.
 import secrets
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -80,7 +79,7 @@ class Slicer:
         self, *, id: str, market: int, side: Side, quantity: int, price: int, strategy: Strategy, epochs: int,
         start: int | None = None, minimum: int | None = None, **tuning: int,
     ) -> Parent:  # fmt: skip
-        """Start a parent over so many epochs, from `start` or the present one; again with the same terms gives the same.
+        """Start a parent over so many epochs, from `start` or the present one; again with the same terms is the same.
 
         `minimum` is the market's smallest order if not given; `tuning` are jitter_bps, rate_bps, urgency_bps.
         ParentRefused says what is wrong.
@@ -102,7 +101,8 @@ class Slicer:
             if start < view.epoch:
                 raise ParentRefused("closed", f"epoch {start} takes no orders any more: start at {view.epoch} or later")
             if order.minimum < view.min_quantity:
-                raise ParentRefused("bad_parent", f"the market's smallest order is {view.min_quantity} lots: so is a child's")
+                least = f"the market's smallest order is {view.min_quantity} lots: so is a child's"
+                raise ParentRefused("bad_parent", least)
             self._write(_row(order, view))
             return self.parent(id)
 
@@ -140,7 +140,8 @@ class Slicer:
     def report(self, id: str) -> Report:
         """What it did, against the price at its arrival."""
         found = self._known(id)
-        return report(found.shown, [row.child for row in found.children if row.lots], self.tape(found.row.market, found.row.start))
+        children = [row.child for row in found.children if row.lots]
+        return report(found.shown, children, self.tape(found.row.market, found.row.start))
 
     # --- Working ---
 
@@ -189,7 +190,8 @@ class Slicer:
             if not child.ended:
                 self._follow(row, child)
         if row.state == ParentState.RUNNING and self._is_due(found, view.epoch):
-            child = ChildRow(parent=row.id, epoch=view.epoch, n=view.epoch - row.start + 1, quantity=str(self._draw(found, view.epoch)))
+            number, lots = view.epoch - row.start + 1, self._draw(found, view.epoch)
+            child = ChildRow(parent=row.id, epoch=view.epoch, n=number, quantity=str(lots))
             self._write(child)
             found.children.append(child)
             if not child.ended:
@@ -290,8 +292,8 @@ class Slicer:
 
 
 def _gather(session: Session, row: ParentRow) -> _Parent:
-    children: Iterable[ChildRow] = session.exec(select(ChildRow).where(ChildRow.parent == row.id).order_by(ChildRow.epoch))
-    return _Parent(row, list(children))
+    children = select(ChildRow).where(ChildRow.parent == row.id).order_by(ChildRow.epoch)
+    return _Parent(row, list(session.exec(children)))
 
 
 def _row(order: ParentOrder, view: MarketView) -> ParentRow:
@@ -302,6 +304,5 @@ def _row(order: ParentOrder, view: MarketView) -> ParentRow:
 
 
 def _ticket(order: ParentOrder, child: ChildRow) -> Ticket:
-    return Ticket(
-        child.client_id, order.market, order.side, child.lots, order.price, child.epoch, source="slicer", account=order.id
-    )
+    terms = order.market, order.side, child.lots, order.price, child.epoch
+    return Ticket(child.client_id, *terms, source="slicer", account=order.id)

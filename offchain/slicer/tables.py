@@ -1,4 +1,4 @@
-"""What a slicer must remember through a death, in the agent's database. Quantities and prices are text: they pass 63 bits."""
+"""What a slicer must remember through a death, in the agent's database. Numbers that may pass 63 bits are text."""
 
 from typing import Any
 
@@ -73,12 +73,14 @@ class ChildRow(SQLModel, table=True):
 
     @property
     def child(self) -> Child:
-        state, fill, price = (self.state and OrderState(self.state)), self.fill and int(self.fill), self.fill_price and int(self.fill_price)
+        state = None if self.state is None else OrderState(self.state)
+        fill, price = (None if text is None else int(text) for text in (self.fill, self.fill_price))
         return Child(self.n, self.epoch, self.client_id, self.lots, state, fill, price, self.reason)
 
 
 STILL_OPEN = and_(
-    ChildRow.quantity != "0", or_(col(ChildRow.state).is_(None), col(ChildRow.state).not_in([str(state) for state in ENDED]))
+    ChildRow.quantity != "0",
+    or_(col(ChildRow.state).is_(None), col(ChildRow.state).not_in([str(state) for state in ENDED])),
 )
 """`ended` in SQL, the other way round."""
 

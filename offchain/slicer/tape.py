@@ -5,7 +5,7 @@ from collections.abc import Callable
 from offchain.ledger import Ledger
 
 Tape = Callable[[int, int], dict[int, int]]
-"""(market, first epoch) -> lots traded in each epoch from there on whose volume is known: 0 where it ended unsettled."""
+"""(market, first epoch) -> lots traded in each epoch from there on, where that is known; 0 if it ended unsettled."""
 
 
 def ledger_tape(ledger: Ledger) -> Tape:

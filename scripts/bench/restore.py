@@ -45,7 +45,8 @@ def run(events: int = EVENTS, out: Path = REPORT) -> None:
     assert not holdings.notes and not holdings.orders, "another's note opened"
     found = {
         "notes": len(ledger.leaves), "memos": len(ledger.memos), "events": made.count,
-        "notes_per_s": round(len(ledger.leaves) / (ended - began)), "follow_s": round(followed - began, 2), "scan_s": round(ended - followed, 2),
+        "notes_per_s": round(len(ledger.leaves) / (ended - began)),
+        "follow_s": round(followed - began, 2), "scan_s": round(ended - followed, 2),
         "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1),
     }  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -11,13 +11,11 @@ from scripts.cli.common import AsJson, MarketId, show
 
 app = typer.Typer(no_args_is_help=True, help="Parent orders: one child an epoch, by schedule or by volume.")
 
+KEY = f"the key is in {KEY_VARIABLE}, or in the file that {KEY_FILE_VARIABLE} names"
 Agent = Annotated[
     str | None,
-    typer.Option(
-        "--agent", envvar=URL_VARIABLE, help=f"The agent's gateway; the key is in {KEY_VARIABLE}, or in the file {KEY_FILE_VARIABLE} names.",
-        show_default=DEFAULT_URL,
-    ),
-]  # fmt: skip
+    typer.Option("--agent", envvar=URL_VARIABLE, help=f"The agent's gateway; {KEY}.", show_default=DEFAULT_URL),
+]
 Id = Annotated[str, typer.Argument(help="The parent's id.")]
 
 
@@ -29,9 +27,9 @@ def start(
     price: Annotated[int, typer.Argument(help="Limit of every child, in quote units a lot.")],
     strategy: Annotated[Strategy, typer.Option(help="How it is spread.")],
     epochs: Annotated[int, typer.Option(help="How many epochs it may take.")],
-    first: Annotated[int | None, typer.Option("--start", help="The first epoch; else the one that takes orders now.")] = None,
-    minimum: Annotated[int | None, typer.Option(help="Lots of the smallest child; else the market's smallest order.")] = None,
-    jitter_bps: Annotated[int | None, typer.Option(help="How far sizes are drawn from the schedule; 2000 if not given.")] = None,
+    first: Annotated[int | None, typer.Option("--start", help="The first epoch; else the present one.")] = None,
+    minimum: Annotated[int | None, typer.Option(help="Lots of the smallest child; else the market's least.")] = None,
+    jitter_bps: Annotated[int | None, typer.Option(help="How far sizes stray from the schedule; else 2000.")] = None,
     rate_bps: Annotated[int | None, typer.Option(help="Of participation: its share of the printed volume.")] = None,
     urgency_bps: Annotated[int | None, typer.Option(help="Of shortfall: how much sooner.")] = None,
     market: MarketId = 0,
@@ -40,7 +38,9 @@ def start(
 ) -> None:
     """Have an order worked over many epochs."""
     with AgentClient.from_environment(agent) as client:
-        made = client.start_parent(id, market, side, quantity, price, strategy, epochs, first, minimum, jitter_bps, rate_bps, urgency_bps)
+        made = client.start_parent(
+            id, market, side, quantity, price, strategy, epochs, first, minimum, jitter_bps, rate_bps, urgency_bps
+        )
     show(_row(made), as_json)
 
 
@@ -51,7 +51,9 @@ def list_parents(
     as_json: AsJson = False,
 ) -> None:
     """Parent orders, the newest first."""
-    columns = ("id", "market", "side", "quantity", "price", "strategy", "start", "end", "state", "filled", "open", "reason")
+    columns = (
+        "id", "market", "side", "quantity", "price", "strategy", "start", "end", "state", "filled", "open", "reason",
+    )  # fmt: skip
     with AgentClient.from_environment(agent) as client:
         rows = [_row(one) for one in client.parents(state)]
     show(rows if as_json else [{name: row[name] for name in columns} for row in rows], as_json)
@@ -98,6 +100,6 @@ def _row(parent: Parent) -> dict[str, Any]:
 
 def _child(child: Child) -> dict[str, Any]:
     return {
-        "epoch": child.epoch, "order": child.client_id, "lots": child.quantity, "state": child.state, "fill": child.fill,
-        "price": child.fill_price, "reason": child.reason,
+        "epoch": child.epoch, "order": child.client_id, "lots": child.quantity, "state": child.state,
+        "fill": child.fill, "price": child.fill_price, "reason": child.reason,
     }  # fmt: skip

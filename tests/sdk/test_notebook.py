@@ -101,8 +101,10 @@ def test_the_notebook_runs(world, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     with Venue(world).open():
-        NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-    printed = "".join(one.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for one in cell.outputs)
+        resources = {"metadata": {"path": str(tmp_path)}}
+        NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=resources).execute()
+    outputs = [one for cell in notebook.cells if cell.cell_type == "code" for one in cell.outputs]
+    printed = "".join(one.get("text", "") for one in outputs)
     assert "filled - 60 of 100 lots at 50" in printed, printed
     world.confirm()
     (order,) = world.wallet("ash").orders()

@@ -68,7 +68,8 @@ def trader(wallet: FakeWallet) -> Trader:
 
 def test_amounts_are_whole_tokens_and_exact():
     wallet = FakeWallet()
-    assert trader(wallet).balances() == {"BTC": Decimal("1701411834604692317316873037158.84105729"), "USD": Decimal("0.000005")}
+    btc = Decimal("1701411834604692317316873037158.84105729")
+    assert trader(wallet).balances() == {"BTC": btc, "USD": Decimal("0.000005")}
     trader(wallet).deposit("USD", "2500.000001")
     trader(wallet).withdraw("BTC", Decimal("0.00000001"))
     assert [given for _, given in wallet.asked] == [(2, 2_500_000_001), (1, 1, "0xOwn")]

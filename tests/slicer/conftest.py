@@ -16,7 +16,9 @@ from offchain.slicer.slicer import Slicer
 from tests.agent.desk_double import MARKET, DeskDouble
 
 FIRST, BLOCKS = MARKET.epoch, MARKET.commit_blocks
-TERMS = {"id": "p1", "market": 0, "side": Side.BUY, "quantity": 1_000, "price": 510, "strategy": Strategy.TWAP, "epochs": 10}
+TERMS = {
+    "id": "p1", "market": 0, "side": Side.BUY, "quantity": 1_000, "price": 510, "strategy": Strategy.TWAP, "epochs": 10,
+}  # fmt: skip
 
 
 @dataclass
@@ -33,7 +35,10 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        self.slicer = Slicer(self.desk, self.engine, lambda market, first: {e: v for e, v in self.tape.items() if e >= first}, self.rng.randrange)
+        self.slicer = Slicer(self.desk, self.engine, self._volumes, self.rng.randrange)
+
+    def _volumes(self, market: int, first: int) -> dict[int, int]:
+        return {epoch: volume for epoch, volume in self.tape.items() if epoch >= first}
 
     def begin(self, **changes) -> Parent:
         return self.slicer.begin(**(TERMS | changes))
@@ -41,7 +46,8 @@ class Bench:
     def next_epoch(self, count: int = 1) -> int:
         epoch = self.desk.market_views[0].epoch + count
         opens = MARKET.windows.open + (epoch - FIRST) * BLOCKS
-        self.desk.set_market(0, epoch=epoch, head=opens, windows=Windows(opens, opens + 60, opens + 63, opens + 83, opens + 103))
+        windows = Windows(opens, opens + 60, opens + 63, opens + 83, opens + 103)
+        self.desk.set_market(0, epoch=epoch, head=opens, windows=windows)
         return epoch
 
     def fill(self, share: tuple[int, int] = (1, 1), price: int = 505) -> int:

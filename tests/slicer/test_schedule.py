@@ -65,9 +65,9 @@ def test_all_that_is_due_is_drawn_whole(remaining, least, jitter):
     assert draw(Fraction(remaining), remaining, least, jitter) == (remaining if remaining >= least else 0)
 
 
-@pytest.mark.parametrize("due,least", [(Fraction(21, 2), 1), (Fraction(7, 3), 10), (Fraction(40), 1), (Fraction(35), 50)])
+@pytest.mark.parametrize("due,least", [("21/2", 1), ("7/3", 10), ("40", 1), ("35", 50)])
 def test_draws_have_the_mean_of_what_is_due(due, least):
-    rng = Random(7)
+    rng, due = Random(7), Fraction(due)
     drawn = [draw(due, 10_000, least, 3_000, rng.randrange) for _ in range(4_000)]
     assert abs(sum(drawn) / len(drawn) - due) < due / 10
     assert len(set(drawn)) > 1
@@ -110,4 +110,5 @@ def test_an_epoch_that_has_not_printed_counts_as_the_mean():
 def test_no_rest_is_left_that_is_too_small_to_place():
     assert draw(Fraction(95), 100, 10, 0) == 90
     assert draw(Fraction(90), 100, 10, 0) == 90
-    assert {draw(Fraction(95), 100, 60, 0, lambda below, at=at: min(at, below - 1)) for at in (0, 94, 95, 99)} == {0, 100}
+    drawn = [draw(Fraction(95), 100, 60, 0, lambda below, at=at: min(at, below - 1)) for at in (94, 95)]
+    assert drawn == [100, 0]
