@@ -26,5 +26,6 @@ export default defineConfig({
   server: {
     proxy: { "/v1": { target: "http://127.0.0.1:8570", ws: true }, "/artifacts": { target: "http://127.0.0.1:8570" } },
   },
-  test: { include: ["{src,sdk}/**/*.test.ts"] },
+  // A loaded machine may take long over what is proven or derived.
+  test: { include: ["{src,sdk}/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
 });

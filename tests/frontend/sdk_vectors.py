@@ -24,6 +24,7 @@ from offchain.notes import Note, Side, Terms, pay
 from offchain.poseidon import USES, node, permute, sponge, squeeze
 from offchain.poseidon import hash as poseidon_hash
 from offchain.statement import statement
+from scripts.cli.wallet import address_text
 from tests.circuits import world
 
 LENGTHS = (1, 16, 17, 122)
@@ -104,7 +105,9 @@ def _keys() -> dict:
         "owner": key.owner,
         "viewing": key.viewing.scalar,
         "viewing_public": key.viewing.public,
-        "seed": {"secret": seed, "sk": keys.derive(seed, 1, ACCOUNT.address).sk, "chain_id": 1, "pool": ACCOUNT.address},
+        "text": address_text(key.address),
+        "seed": {"secret": seed, "chain_id": 1, "pool": ACCOUNT.address,
+                 "sk": keys.derive(seed, 1, ACCOUNT.address).sk},
         "prfs": [{"name": name, "in": numbers, "word": key.prf(name, *numbers), "scalar": key.ephemeral(name, *numbers)}
                  for name in ("note", "dummy", "salt", "memo", "rk", "reveal", "treasury")],
         "orders": [

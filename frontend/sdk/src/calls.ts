@@ -21,7 +21,8 @@ const FUNCTIONS = {
   ),
   reclaim: declare(
     `reclaim(${PROVEN}, (uint256 market, uint256 epoch, uint256 quota_nullifier, uint256 oc, address rk, ` +
-      "uint256 slot, uint256 refund_cm, uint256 treasury_cm, uint256[2] point, uint256 treasury_pad) c, uint256[8] memo)",
+      "uint256 slot, uint256 refund_cm, uint256 treasury_cm, uint256[2] point, uint256 treasury_pad) c, " +
+      "uint256[8] memo)",
   ),
   reveal: declare(
     "reveal((uint256 market, uint256 epoch, uint256 quota_nullifier, uint256 oc, uint256[2] point, " +

@@ -8,10 +8,10 @@ import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 
-import { KeyMaterialError } from "../errors";
+import { KeyMaterialError, OutOfRange } from "../errors";
 import type { Address, Hex, Signer } from "../types";
-import { type EncryptionKey, encryptionKey, scalarFromHash } from "./babyjubjub";
-import { R, asAddress, asWord, bytes32, check, checkRange, concat, fromHex, tag, toBigInt } from "./field";
+import { type EncryptionKey, checkPoint, encryptionKey, scalarFromHash } from "./babyjubjub";
+import { R, asAddress, asWord, bytes32, check, checkRange, concat, fromHex, tag, toBigInt, toHex } from "./field";
 import { hash } from "./poseidon";
 
 const VERSION = "Shadowpool key v1";
@@ -61,6 +61,19 @@ export class ShieldedKey {
   toJSON(): string {
     return "shielded key";
   }
+}
+
+/** A shielded address as one word to hand around: owner and viewing key, joined by dots. */
+export function addressText({ owner, viewing }: Address): string {
+  return [owner, ...viewing].map((word) => toHex(bytes32(word))).join(".");
+}
+
+/** Reads what `addressText` wrote; OutOfRange for anything else. */
+export function readAddress(text: string): Address {
+  if (!/^[0-9a-f]{64}(\.[0-9a-f]{64}){2}$/.test(text))
+    throw new OutOfRange("a shielded address is three hexadecimal words joined by dots");
+  const [owner, x, y] = text.split(".").map((word) => BigInt(`0x${word}`)) as [bigint, bigint, bigint];
+  return { owner: check(owner, "owner"), viewing: checkPoint([x, y]) };
 }
 
 export interface Signature {

@@ -11,7 +11,16 @@ import { DecryptionError, KeyMaterialError, OutOfRange } from "../errors";
 import type { Hex } from "../types";
 import { IDENTITY, ecdh } from "./babyjubjub";
 import { R, bytes32, concat, fromHex, toHex } from "./field";
-import { ShieldedKey, derive, fromSignature, fromWallet, keyDigest, keyTypedData } from "./keys";
+import {
+  ShieldedKey,
+  addressText,
+  derive,
+  fromSignature,
+  fromWallet,
+  keyDigest,
+  keyTypedData,
+  readAddress,
+} from "./keys";
 import { fold, zeros } from "./merkle";
 import * as notes from "./notes";
 import * as streams from "./streams";
@@ -34,6 +43,18 @@ describe("keys", () => {
       expected.viewingPublic,
     ]);
     expect(key.address).toEqual({ owner: key.owner, viewing: key.viewing.public });
+  });
+
+  test("an address as text", () => {
+    const { text } = expected;
+    expect(addressText(key.address)).toBe(text);
+    expect(readAddress(text)).toEqual(key.address);
+    const beyond = "f".repeat(64);
+    for (const bad of ["", text.slice(1), text + ".", text.replace(/^\w+/, beyond), text.replace(/\w+$/, beyond)])
+      expect(() => readAddress(bad)).toThrow(OutOfRange);
+    expect(() => readAddress(text.replace(/\w$/, (digit: string) => (digit === "0" ? "1" : "0")))).toThrow(
+      "Baby Jubjub",
+    );
   });
 
   test("however the wallet writes v and chooses s", () => {
