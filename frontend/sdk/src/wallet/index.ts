@@ -2,5 +2,5 @@
 
 export { readCredential } from "./credential";
 export { exportRows, toCsv } from "./history";
-export { type Committed, Wallet, type WalletOptions } from "./wallet";
+export { Wallet } from "./wallet";
 export type * from "./types";

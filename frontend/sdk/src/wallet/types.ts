@@ -1,13 +1,37 @@
 /** What the wallet takes and gives. Assets are checksummed addresses, amounts base units. */
 
+import type { ShieldedKey } from "../crypto/keys";
+import type { Progress } from "../ledger/ledger";
 import type { Windows } from "../ledger/records";
-import type { Credential, Hex, Signer, Stage, Terms } from "../types";
+import type { Source } from "../ledger/source";
+import type { Credential, Deployment, Eip1193, Hex, Prover, Signer, Stage, Terms } from "../types";
 
 /** The base URL of a carrier's service: https, or http to this machine or an onion service. */
 export type CarrierUrl = string;
 
 /** Who sends what is private: an account of one's own, or a carrier's service. */
 export type Sender = Signer | CarrierUrl;
+
+export interface WalletOptions {
+  deployment: Deployment;
+  key: ShieldedKey;
+  source: Source;
+  prover: Prover;
+  provider: Eip1193;
+  /** Blocks between the head and what is acted on. */
+  depth?: number;
+  /** How often the node is asked for a transaction. */
+  pollMs?: number;
+  onProgress?: Progress;
+  /** Told how many memos were tried, of how many new ones. */
+  onScan?: (done: number, of: number) => void;
+}
+
+/** An order on chain, and what brought it there. */
+export interface Committed {
+  placed: PlacedOrder;
+  receipt: Receipt;
+}
 
 export interface ActOptions {
   sender: Sender;

@@ -9,15 +9,13 @@ import * as calls from "../calls";
 import { prove } from "../claims";
 import { equal } from "../crypto/babyjubjub";
 import { asWord, checkRange } from "../crypto/field";
-import type { ShieldedKey } from "../crypto/keys";
 import { AMOUNT_LIMIT } from "../crypto/notes";
 import { Diverged, OrderRefused, OutOfRange, QuotaUsed } from "../errors";
 import { Chain } from "../ledger/chain";
-import { CONFIRMATIONS, Ledger, type Progress } from "../ledger/ledger";
+import { CONFIRMATIONS, Ledger } from "../ledger/ledger";
 import { type OrderRecord, epochAt, windowsOf } from "../ledger/records";
-import type { Source } from "../ledger/source";
 import { epochKey, revealKeyOf } from "../ledger/state";
-import type { Address, Assembly, Call, Deployment, Eip1193, Hex, OwnedNote, Proof, Prover, Terms } from "../types";
+import type { Address, Assembly, Call, Hex, OwnedNote, Proof, Prover, Terms } from "../types";
 import * as admission from "./admission";
 import { Builder, type Output, type Public } from "./builder";
 import { byAmount, choose } from "./coins";
@@ -27,6 +25,7 @@ import { type Carrier, reach } from "./send";
 import type {
   ActOptions,
   CommitOptions,
+  Committed,
   DepositOptions,
   EpochState,
   Issued,
@@ -34,29 +33,13 @@ import type {
   PaidOptions,
   PlacedOrder,
   Receipt,
+  WalletOptions,
 } from "./types";
+
+type Told = Pick<WalletOptions, "onProgress" | "onScan">;
 
 /** Seconds past the head at which a commit shows its credential still valid (an hour at most). */
 const TIME_AHEAD = 600n;
-
-export interface WalletOptions {
-  deployment: Deployment;
-  key: ShieldedKey;
-  source: Source;
-  prover: Prover;
-  provider: Eip1193;
-  /** Blocks between the head and what is acted on. */
-  depth?: number;
-  /** How often the node is asked for a transaction. */
-  pollMs?: number;
-  onProgress?: Progress;
-}
-
-/** An order on chain, and what brought it there. */
-export interface Committed {
-  placed: PlacedOrder;
-  receipt: Receipt;
-}
 
 /**
  * The wallet of a key. Reading is of what the last `sync` saw; every action syncs first. Actions throw `Refused`,
@@ -82,15 +65,15 @@ export class Wallet extends Reading {
   static async open(options: WalletOptions): Promise<Wallet> {
     const made = new Wallet(options);
     await made.#chain.check();
-    await made.sync(options.onProgress);
+    await made.sync(options);
     return made;
   }
 
   // --- Asking the chain ---
 
   /** Follow the chain; the block that this wallet now stands at. */
-  sync(onProgress?: Progress): Promise<number> {
-    return this.#exclusively(() => this.#sync(onProgress));
+  sync(told: Told = {}): Promise<number> {
+    return this.#exclusively(() => this.#sync(told));
   }
 
   /** What a sender asks for a transact of `asset`: a carrier its least fee, an account nothing. */
@@ -161,8 +144,12 @@ export class Wallet extends Reading {
     const carrier = await this.#reach(options);
     const paid = feeTo(carrier, asset, options);
     const receipts: Receipt[] = [];
-    for (let at = 0; at + 1 < usable.length; at += 2)
-      receipts.push(await this.#transact(word, () => usable.slice(at, at + 2), [], paid, carrier, options));
+    for (let at = 0; at + 1 < usable.length; at += 2) {
+      const pair = usable.slice(at, at + 2).map((own) => own.nullifier);
+      // Another action may have taken one meanwhile.
+      const pick = () => this.notes().filter((own) => pair.includes(own.nullifier));
+      receipts.push(await this.#transact(word, pick, [], paid, carrier, options));
+    }
     return receipts;
   }
 
@@ -216,9 +203,9 @@ export class Wallet extends Reading {
     return turn;
   }
 
-  async #sync(onProgress?: Progress): Promise<number> {
+  async #sync({ onProgress, onScan }: Told = {}): Promise<number> {
     const block = await this.ledger.sync(onProgress);
-    await this.holdings.refresh();
+    await this.holdings.refresh(onScan);
     for (const [word, at] of this.held) if (at <= block) this.held.delete(word);
     await this.#readStates(block);
     return block;
