@@ -67,6 +67,7 @@ export class BrowserProver implements Prover {
         worker.onmessage = worker.onerror = null;
         finish();
       };
+      // After any failure new threads are started: one of them may be what failed.
       const fail = (error: unknown) =>
         end(() => {
           if (this.worker === worker) this.stop();
@@ -78,7 +79,7 @@ export class BrowserProver implements Prover {
         fail(new errors.ProverError(event.message || "the prover's thread stopped; try again"));
       worker.onmessage = ({ data }: MessageEvent<Reply>) => {
         if ("stage" in data) onStage?.(data.stage, data.part);
-        else if ("error" in data) end(() => reject(new errors[data.name](data.error)));
+        else if ("error" in data) fail(new errors[data.name](data.error));
         else end(() => resolve(data.result));
       };
       worker.postMessage(request);

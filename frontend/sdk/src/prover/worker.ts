@@ -66,6 +66,7 @@ async function open(baseUrl: string, threads: number): Promise<Engine> {
 class WorkerHelper implements Helper {
   private readonly worker = new Worker(self.location.href, { type: "module" });
   private readonly waiting = new Map<number, { resolve(sums: Uint8Array[]): void; reject(error: Error): void }>();
+  private failure: Error | undefined;
   private next = 0;
 
   constructor() {
@@ -76,8 +77,8 @@ class WorkerHelper implements Helper {
       else if ("error" in data) one?.reject(new errors.ProverError(data.error));
     };
     this.worker.onerror = () => {
-      for (const one of this.waiting.values())
-        one.reject(new errors.ProverError("a prover's thread stopped; try again"));
+      this.failure = new errors.ProverError("a thread of the prover stopped; try again");
+      for (const one of this.waiting.values()) one.reject(this.failure);
       this.waiting.clear();
     };
   }
@@ -92,6 +93,7 @@ class WorkerHelper implements Helper {
   sum(circuit: Circuit, section: Section, scalars: Uint8Array<ArrayBuffer>[]): Promise<Uint8Array[]> {
     const id = this.next++;
     return new Promise((resolve, reject) => {
+      if (this.failure) return reject(this.failure);
       this.waiting.set(id, { resolve, reject });
       this.post(
         { kind: "sum", id, circuit, section, scalars },
