@@ -7,7 +7,6 @@ the chain's own, transactions are sealed by their outbox. Numbers beyond 64 bits
 import fcntl
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

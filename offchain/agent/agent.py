@@ -11,8 +11,8 @@ from dataclasses import replace
 import structlog
 from web3.exceptions import Web3Exception
 
-from offchain.agent import desk
-from offchain.agent.book import Book, Entry, Transfer, now
+from offchain.agent import desk, moves
+from offchain.agent.book import Entry, Transfer, now
 from offchain.agent.closing import Closing
 from offchain.agent.commits import Commits
 from offchain.agent.core import Core, View, choose_epoch
@@ -35,6 +35,7 @@ from offchain.agent.desk import (
 )
 from offchain.agent.health import Health
 from offchain.agent.moves import Moves
+from offchain.agent.purse import Look
 from offchain.agent.reconcile import Reconcile
 from offchain.chain import ChainError, as_address
 from offchain.field import check_range
@@ -89,14 +90,16 @@ class Agent(Desk):
     def round(self, head: int) -> None:
         """One round as of block `head`."""
         self._holds()
-        block = self.purse.sync()
-        ended = self.core.courier.round(head, block)
-        sights = self.purse.sights()
-        self._closing.round(sights, head, block)
-        self._commits.round(head, block)
-        self._moves.round(list(self._commits.wanting.values()), ended, head)
-        self._reconcile.round(sights)
-        self._publish(head, block, sights)
+        with self.purse.ledger.lock:    # other threads sync it too, and these must be of one block
+            look = self.purse.look()
+            self.core.courier.settle(look.block)
+            self._moves.settle()
+        self.core.courier.round(head)
+        self._closing.round(look.sights, head, look.block)
+        self._commits.round(head, look.block)
+        self._moves.round(list(self._commits.wanting.values()), head)
+        self._reconcile.round(look)
+        self._publish(head, look)
 
     def _failed(self, error: Exception) -> None:
         expected = isinstance(error, ChainError | Web3Exception)
@@ -107,17 +110,17 @@ class Agent(Desk):
         except Exception as also:       # the database, most likely: `status` says it all the same
             log.error("problems not written down", error=type(also).__name__)
 
-    def _publish(self, head: int, block: int, sights: list) -> None:
+    def _publish(self, head: int, look: Look) -> None:
         """What others see between rounds, and an event for everything in it that is news."""
         self.core.problems.pop("round", None)
         self.core.forget(head)
         self._health.round(head)
         if count := self.purse.unreadable():
             self.core.problems["unreadable"] = f"{count} orders of this key were made by other software, which must end them"
-        balances = tuple(self.purse.balances(sights))
+        balances = tuple(self.purse.balances(look))
         before = {one.asset: one for one in self.core.view.balances}
         markets = {number: self._market(number, head) for number in sorted(self.purse.ledger.markets)}
-        self.core.view = View(head, block, self.core.block_seconds(head), now(), markets, balances)
+        self.core.view = View(head, look.block, self.core.block_seconds(head), now(), markets, balances)
         for one in balances:
             if before and before.get(one.asset) != one:
                 self.book.write(tell="balance", **_amounts(one))
@@ -208,8 +211,8 @@ class Agent(Desk):
                 return order
             if order.state == OrderState.ACCEPTED and entry.index is None:
                 self.purse.release(client_id)
-                self.book.amend(client_id, "order", {"state": OrderState.CANCELLED, "code": None, "reason": None}, booked=True)
-                return self.book.entries[client_id].order
+                ended = {"state": OrderState.CANCELLED, "code": None, "reason": None}
+                return self.book.amend(client_id, "order", ended, booked=True).order
             if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
                 raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
             freeze = self.purse.ledger.markets[order.market].windows(order.epoch).freeze
@@ -231,10 +234,8 @@ class Agent(Desk):
         self, after: int = 0, limit: int = 100, state: OrderState | None = None, account: str | None = None
     ) -> list[DeskOrder]:
         with self.book.lock:
-            found = [
-                entry.order for entry in self.book.entries.values()
-                if entry.order.sequence > after and state in (None, entry.order.state) and account in (None, entry.order.account)
-            ]  # fmt: skip
+            changed = [entry.order for entry in self.book.entries.values() if entry.order.sequence > after]
+        found = (one for one in changed if state in (None, one.state) and account in (None, one.account))
         return sorted(found, key=lambda order: order.sequence)[:limit]
 
     def events(self, after: int, limit: int = 500) -> list[DeskEvent]:
@@ -321,8 +322,7 @@ class Agent(Desk):
                     self.purse.release(entry.order.client_id)
 
     def _open_transfers(self) -> list[Transfer]:
-        states = MovementState.ACCEPTED, MovementState.SENT
-        return [one for one in self.book.transfers.values() if one.movement.state in states]
+        return [one for one in self.book.transfers.values() if one.movement.state in moves.OPEN]
 
 
 def _text(key) -> str:

@@ -34,6 +34,8 @@ class Closing:
             entry = self._observe(sight, head)
             if sight.live:
                 self._serve(sight, entry, head, block)
+            else:
+                self.core.problems.pop(f"bond:{sight.word}", None)
         self._vanished({sight.word for sight in sights})
 
     # --- What the ledger shows of it ---
@@ -62,7 +64,7 @@ class Closing:
                 order = entry.order
                 if order.quota_nullifier in words or order.state not in ON_CHAIN:
                     continue
-                lost = {"state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took the commit back"}
+                lost = {"state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took it back"}
                 if order.source == "chain":
                     self.book.amend(order.client_id, "order", lost | {"state": OrderState.FAILED}, booked=True)
                 else:

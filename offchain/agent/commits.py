@@ -12,10 +12,12 @@ from offchain.agent.book import Entry, Parcel
 from offchain.agent.core import Core, choose_epoch, makes
 from offchain.agent.desk import OrderState
 from offchain.coins import InsufficientFunds, NeedsConsolidation
+from offchain.field import RangeError
+from offchain.material import MaterialError
 from offchain.notes import Terms
 from offchain.records import MarketTerms
 
-FOR_GOOD = (admission.CredentialExpired, admission.NotAdmitted, admission.UnknownMarket, ValueError)
+FOR_GOOD = (admission.CredentialExpired, admission.NotAdmitted, admission.UnknownMarket, RangeError, MaterialError)
 """What no waiting mends."""
 
 NEXT_EPOCH = (admission.EpochFull, admission.QuotaUsed)
@@ -98,7 +100,7 @@ class Commits:
         terms = Terms(order.side, order.quantity, order.price)
         try:
             built = self.purse.commit(client_id, order.market, epoch, terms, entry.index)
-        except (admission.Refused, InsufficientFunds, ValueError) as error:
+        except (admission.Refused, InsufficientFunds, RangeError, MaterialError) as error:
             return self._deferred(entry, epoch, error, head)
         except BaseException:
             self._let_go(entry)

@@ -97,19 +97,20 @@ class Courier:
         """Until nothing is being given; for tests and a graceful end."""
         wait_for(list(self._at_work.values()))
 
-    def round(self, head: int, block: int) -> list[Parcel]:
-        """Look at every open parcel, with the ledger at `block`; those that ended."""
+    def settle(self, block: int) -> None:
+        """End the parcels that landed or never can, with the ledger at `block`."""
+        with self.book.lock:    # hands write to parcels meanwhile
+            for parcel in list(self.book.parcels.values()):
+                if (end := self._end(parcel, block)) is not None:
+                    self.book.write(end)
+
+    def round(self, head: int) -> None:
+        """Follow the accounts' outboxes, and give every open parcel to whoever is next."""
         for route in self._all():
             if isinstance(route, AccountRoute):
                 self._pump(route, head)
-        ended = []
         for parcel in list(self.book.parcels.values()):
-            if (end := self._end(parcel, block)) is not None:
-                self.book.write(end)
-                ended.append(end)
-            else:
-                self.start(parcel, head)
-        return ended
+            self.start(parcel, head)
 
     def start(self, parcel: Parcel, head: int) -> None:
         """Give it to whoever is next, on a thread."""

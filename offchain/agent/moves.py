@@ -28,24 +28,43 @@ OPEN = (MovementState.ACCEPTED, MovementState.SENT)
 class Moves:
     def __init__(self, core: Core):
         self.core, self.book, self.purse = core, core.book, core.purse
+        self._refused: dict[str, list[Parcel]] = {}     # by failed movement: what carriers said they would not send
 
-    def round(self, wanting: list[tuple[int, int]], ended: list[Parcel], head: int) -> None:
-        """`ended` are the parcels of this round that have; `wanting` what tickets need joined."""
-        for parcel in ended:
-            if parcel.holder in self.book.transfers:
-                self._conclude(self.book.transfers[parcel.holder], parcel)
+    def settle(self) -> None:
+        """Failed movements that landed after all, because a carrier that refused them sent them."""
+        for key, transfer in list(self.book.transfers.items()):
+            if transfer.movement.state != MovementState.FAILED or not transfer.attempts:
+                continue
+            if key not in self._refused:
+                names = (f"move:{key}:{number}" for number in range(1, transfer.attempts + 1))
+                found = (self.book.parcel(name) for name in names)
+                self._refused[key] = [one for one in found if one is not None and one.state == "refused"]
+            if any(self.purse.landed(parcel) for parcel in self._refused[key]):
+                reason = "sent late, by a carrier that had refused it"
+                done = replace(transfer.movement, state=MovementState.DONE, reason=reason)
+                self.book.write(replace(transfer, movement=done, booked=False), tell="balance", **_facts(done))
+
+    def round(self, wanting: list[tuple[int, int]], head: int) -> None:
+        """`wanting` are (asset, units) that tickets need joined."""
         busy = {parcel.holder for parcel in list(self.book.parcels.values())}
-        for transfer in list(self.book.transfers.values()):
+        for transfer in self._opened():
             key = transfer.movement.key
-            if transfer.movement.state in OPEN and key not in busy and head >= transfer.next_block:
+            if key in busy or f"move:{key}" in self.core.at_work():
+                continue
+            if (last := self.book.parcel(f"move:{key}:{transfer.attempts}")) is not None and last.state != "open":
+                self._conclude(transfer, last)
+            if self.book.transfers[key].movement.state in OPEN and head >= transfer.next_block:
                 self.core.work(f"move:{key}", head, lambda key=key: self._attempt(key, head))
         self._ahead(wanting)
+
+    def _opened(self) -> list[Transfer]:
+        return [one for one in list(self.book.transfers.values()) if one.movement.state in OPEN]
 
     # --- Joining ahead of need ---
 
     def _ahead(self, wanting: list[tuple[int, int]]) -> None:
         """Start a join for every asset that lacks pairs of notes, one at a time."""
-        joining = {t.movement.asset for t in list(self.book.transfers.values()) if t.movement.state in OPEN and t.inputs}
+        joining = {one.movement.asset for one in self._opened() if one.inputs}
         needs = [(asset, ahead.amount, ahead.pairs) for asset, ahead in self.core.settings.ahead.items()]
         needs += [(asset, amount, 1) for asset, amount in wanting]
         for asset, amount, pairs in needs:
@@ -119,12 +138,9 @@ class Moves:
 
     def _behind_another(self, movement: Movement) -> bool:
         """Whether an earlier deposit of the same token would use up this one's approval."""
-        others = (one.movement for one in list(self.book.transfers.values()))
-        mine = movement.created, movement.key
-        return any(
-            other.kind == "deposit" and other.asset == movement.asset and other.state in OPEN
-            and (other.created, other.key) < mine for other in others
-        )  # fmt: skip
+        others = [one.movement for one in self._opened() if one.movement.kind == "deposit"]
+        earlier = [one for one in others if (one.created, one.key) < (movement.created, movement.key)]
+        return any(one.asset == movement.asset for one in earlier)
 
     def _inputs(self, transfer: Transfer, asset: int, fee: int) -> list[OwnedNote]:
         key, movement = transfer.movement.key, transfer.movement
@@ -186,9 +202,10 @@ class Moves:
 
 
 def to_join(notes: list[OwnedNote], amount: int, pairs: int) -> list[OwnedNote]:
-    """Two of these spendable notes (the smallest first) whose join brings `pairs` disjoint pairs of `amount` nearer; else none.
+    """Two of these spendable notes, the smallest first, whose join brings `pairs` disjoint pairs of `amount` nearer.
 
-    Greedy: the largest note with the smallest that completes it. Of what is left, the two largest are joined.
+    None if there are such pairs, or no join would help. Greedy: the largest note with the smallest that completes it.
+    Of what is left, the two largest are joined.
     """
     left = list(notes)
     for _ in range(pairs):

@@ -48,6 +48,23 @@ class Sight:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the key has at `block`: its orders, and its unspent notes."""
+
+    block: int
+    sights: list[Sight]
+    notes: list[OwnedNote]
+
+    def totals(self) -> dict[int, int]:
+        """Units by asset: unspent notes, and what live orders hold."""
+        found: dict[int, int] = {}
+        parts = [(own.note.asset, own.note.amount) for own in self.notes]
+        for asset, amount in [*parts, *((sight.asset, sight.lock) for sight in self.sights if sight.live)]:
+            found[asset] = found.get(asset, 0) + amount
+        return found
+
+
+@dataclass(frozen=True)
 class Built:
     """A call with what a `Parcel` tells of it."""
 
@@ -84,16 +101,18 @@ class Purse:
     def _hold(self, holder: str, words: Iterable[int]) -> None:
         self.held[holder] = self.held.get(holder, frozenset()) | frozenset(words)
 
-    def sync(self) -> int:
-        return self.wallet.sync()
-
     # --- What the ledger shows ---
 
-    def sights(self) -> list[Sight]:
-        """Every order of the key. The epoch's state is asked for where the order is live."""
+    def look(self) -> Look:
+        """Follow the chain; all that the key has at one block. The epoch's state is asked for where an order is live.
+
+        For who holds the ledger's lock, what else it reads is of the same block.
+        """
         states: dict[tuple[int, int], EpochState] = {}
         with self.ledger.lock:
-            return [self._sight(placed, states) for placed in self.wallet.holdings.orders]
+            block = self.wallet.sync()
+            sights = [self._sight(placed, states) for placed in self.wallet.holdings.orders]
+            return Look(block, sights, self.notes())
 
     def _sight(self, placed: PlacedOrder, states: dict[tuple[int, int], EpochState]) -> Sight:
         record = self.ledger.orders[placed.quota_nullifier]
@@ -129,21 +148,13 @@ class Purse:
     def notes(self) -> list[OwnedNote]:
         return [own for own in self.wallet.holdings.notes if not own.spent]
 
-    def totals(self, sights: list[Sight]) -> dict[int, int]:
-        """Units by asset: unspent notes, and what live orders hold."""
-        found: dict[int, int] = {}
-        parts = [(own.note.asset, own.note.amount) for own in self.notes()]
-        for asset, amount in [*parts, *((sight.asset, sight.lock) for sight in sights if sight.live)]:
-            found[asset] = found.get(asset, 0) + amount
-        return found
-
-    def balances(self, sights: list[Sight]) -> list[Balance]:
+    def balances(self, look: Look) -> list[Balance]:
         """Of every token of the deployment, and every other asset held."""
         held = self._held_by_others("")
-        totals = self.totals(sights)
+        totals = look.totals()
         found = []
         for asset in sorted(self.symbols.keys() | totals.keys()):
-            free = [own for own in self.notes() if own.note.asset == asset and own.nullifier not in held]
+            free = [own for own in look.notes if own.note.asset == asset and own.nullifier not in held]
             spendable = sorted((own.note.amount for own in free if own.advanced), reverse=True)
             available = sum(own.note.amount for own in free)
             symbol, decimals = self.symbols.get(asset, (as_address(asset), 0))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from offchain.agent.book import Entry, Transfer
 from offchain.agent.core import Core
 from offchain.agent.desk import MovementState, OrderState
-from offchain.agent.purse import Sight
+from offchain.agent.purse import Look, Sight
 from offchain.chain import as_address
 from offchain.notes import Side
 
@@ -22,14 +22,14 @@ class Reconcile:
         self.core, self.book, self.purse = core, core.book, core.purse
         self._ends: tuple[int, int] | None = None
 
-    def round(self, sights: list[Sight]) -> None:
+    def round(self, look: Look) -> None:
         """Book what has ended; an event for every difference, and a problem where units are missing."""
-        actual = self.purse.totals(sights)
+        actual = look.totals()
         with self.book.lock:
             entries = [one for one in self.book.entries.values() if one.order.ended and not one.booked]
             transfers = [one for one in self.book.transfers.values() if _final(one) and not one.booked]
             expected = self._expected()
-            known = {sight.word: sight for sight in sights}
+            known = {sight.word: sight for sight in look.sights}
             first = expected is None
             expected = dict(actual) if first else expected
             for entry in () if first else entries:

@@ -28,7 +28,7 @@ Agent = Annotated[
     ),
 ]  # fmt: skip
 ClientId = Annotated[str, typer.Argument(help="A name of your choice: the same is the same order, however often.")]
-BIG = 1 << 31
+DIGITS = ("quantity", "price", "fill", "fill_price", "reference", "forfeited", "quota_nullifier", "amount")
 
 
 @app.command()
@@ -124,7 +124,7 @@ def balances(agent: Agent = None, as_json: AsJson = False) -> None:
 def movements(agent: Agent = None, as_json: AsJson = False) -> None:
     """Deposits, withdrawals and joins of notes, the newest first."""
     with AgentClient.from_environment(agent) as client:
-        show([_plain(one) | {"amount": str(one.amount)} for one in client.movements()], as_json)
+        show([_plain(one) for one in client.movements()], as_json)
 
 
 @app.command()
@@ -155,11 +155,11 @@ def _order(order: DeskOrder) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    """A dataclass for JSON: names of states, large numbers as decimal text."""
-    return {name: _field(one) for name, one in asdict(value).items()}
+    """A dataclass for JSON: names of states, lots, prices and amounts as decimal text."""
+    return {name: _field(name, one) for name, one in asdict(value).items()}
 
 
-def _field(value: Any) -> Any:
+def _field(name: str, value: Any) -> Any:
     if isinstance(value, Enum):
         return str(value)
-    return str(value) if type(value) is int and value >= BIG else list(value) if isinstance(value, tuple) else value
+    return str(value) if name in DIGITS and value is not None else list(value) if isinstance(value, tuple) else value

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from offchain.agent.agent import Agent
 from offchain.agent.book import Book
 from offchain.agent.core import Core, Settings
-from offchain.agent.courier import AccountRoute, Courier
+from offchain.agent.courier import AccountRoute, Courier, ServiceRoute
 from offchain.agent.purse import Purse
 from offchain.ledger import Ledger
 from offchain.outbox import Outbox
@@ -18,8 +18,11 @@ CARRIERS = {"ash": 15, "birch": 16, "cedar": 17}
 
 
 @contextmanager
-def agent_of(world, name, folder, **settings):
-    """The agent of a trader, with a ledger, a book and a carrier of its own; again on the same folder is its restart."""
+def agent_of(world, name, folder, services=(), **settings):
+    """The agent of a trader, with a ledger, a book and a carrier of its own; again on the same folder is its restart.
+
+    With `services` it has no account, and these carry for it.
+    """
     trader = world.traders[name]
     credential = folder / f"{name}.credential.json"
     trader.credential.save(credential)
@@ -28,7 +31,8 @@ def agent_of(world, name, folder, **settings):
     wallet = Wallet(world.chain, Ledger(world.chain, journal=Journal(book)), trader.key, trader.account)
     purse = Purse(wallet, [credential])
     carrier, own = (AccountRoute(Outbox(world.chain, book, who)) for who in (account(CARRIERS[name]), trader.account))
-    courier = Courier(world.chain, book, [carrier], purse.landed, own)
+    routes = [ServiceRoute(world.chain, url) for url in services] or [carrier]
+    courier = Courier(world.chain, book, routes, purse.landed, None if services else own)
     core = Core(world.chain, book, purse, courier, Settings(commit_seconds=5.0, **settings))
     try:
         yield Agent(core)

@@ -199,8 +199,8 @@ class DeskDouble(Desk):
     def status(self) -> AgentStatus:
         view = self.market_views[0]
         return AgentStatus(
-            31337, "0x" + "AA" * 20, None, "address", view.head, view.head - 2, 1.0, _now(), len(self._events), self.problems,
-            self.killed is not None, self.killed,
+            31337, "0x" + "AA" * 20, None, "address", view.head, view.head - 2, 1.0, _now(), len(self._events),
+            self.problems, self.killed is not None, self.killed,
         )  # fmt: skip
 
     def _move(self, key: str, kind: str, asset: str, amount: int, recipient: str | None) -> Movement:

@@ -68,6 +68,7 @@ class State:
     orders: dict[int, dict] = field(default_factory=dict)
     spent: set[int] = field(default_factory=set)
     notes: list[tuple[str, int]] = field(default_factory=list)     # (asset, amount) by position
+    marks: dict[int, int] = field(default_factory=dict)     # what movements left, by number
 
 
 class Pool:
@@ -120,8 +121,17 @@ class Pool:
                 self._states[number] = deepcopy(state)
         return state
 
+    def spent(self, position: int) -> bool:
+        return (1 << 64) + position in self.at(self.head).spent
+
     def _apply(self, state: State, call: Call, block: int) -> None:
         said = call.args[0]
+        if call.function == "transact":
+            _demand(not state.spent & set(said["spent"]), "note spent")
+            state.spent |= set(said["spent"])
+            state.notes.append(tuple(said["change"]))
+            state.marks[len(state.marks)] = said["mark"]
+            return
         order = state.orders.get(said["word"])
         windows = MARKET.windows(said["epoch"] if order is None else order["epoch"])
         _demand(call.function == "commit" or order is not None, "no such order")
@@ -186,7 +196,7 @@ class SimLedger:
         with self.lock:
             self.block, self.state = self.pool.head - DEPTH, self.pool.at(self.pool.head - DEPTH)
             self.orders = {word: self._record(order) for word, order in self.state.orders.items()}
-            self.spent = self.state.spent
+            self.spent, self.leaves = self.state.spent, self.state.marks
             numbers = {order["epoch"] for order in self.state.orders.values()}
             self.epochs = {(0, number): EpochRecord(0, number, "", 1, 1, 1, reference=PRICE) for number in numbers}
             return self.block
@@ -226,8 +236,8 @@ class SimWallet:
         windows, block = MARKET.windows(record.epoch), self.ledger.block
         if block >= windows.settle + SETTLES:
             return EpochState.SETTLED
-        steps = ((windows.freeze, EpochState.COMMIT), (windows.reveal, EpochState.FROZEN), (windows.settle, EpochState.REVEAL))
-        return next((state for end, state in steps if block < end), EpochState.SETTLING)
+        ends = {EpochState.COMMIT: windows.freeze, EpochState.FROZEN: windows.reveal, EpochState.REVEAL: windows.settle}
+        return next((state for state, end in ends.items() if block < end), EpochState.SETTLING)
 
     def bond(self, placed: PlacedOrder) -> int:
         return placed.order.terms.bond(MARKET.lot, MARKET.fee_bps, MARKET.bond_bps)
@@ -290,11 +300,21 @@ class SimPurse(Purse):
         }  # fmt: skip
         return Built(Call("Market", "commit", (said,)), words[index], order.commitment, (words[index], *spent), index)
 
+    def transact(self, asset, inputs, withdrawal=0, **public):
+        self.bomb.step()
+        self.salt += 1
+        change = [USD if asset == int(USD, 16) else BTC, sum(own.note.amount for own in inputs) - withdrawal]
+        spent = [own.nullifier for own in inputs]
+        mark = (self.chain.head() << 64) + self.salt
+        said = {"word": spent[0], "spent": spent, "change": change, "mark": mark}
+        return Built(Call("Pool", "transact", (said,)), spent[0], mark, tuple(spent))
+
     def reveal(self, placed):
         return Built(Call("Market", "reveal", ({"word": placed.quota_nullifier},)), placed.quota_nullifier, 0, ())
 
     def reclaim(self, placed):
-        return Built(Call("Market", "reclaim", ({"word": placed.quota_nullifier, "at": self.chain.head()},)), placed.quota_nullifier, 0, ())
+        said = {"word": placed.quota_nullifier, "at": self.chain.head()}
+        return Built(Call("Market", "reclaim", (said,)), placed.quota_nullifier, 0, ())
 
 
 class SimRoute:
@@ -336,8 +356,9 @@ class SimBook(Book):
 def life(pool: Pool, url: str, bomb: Bomb, faults=(lambda call: None,), **settings):
     """An agent from its start to its end, whichever way that comes."""
     book = SimBook.open(url, DEPLOYMENT)
-    sqlalchemy.event.listen(book.engine, "connect", lambda link, _: link.execute("PRAGMA synchronous=OFF"))
-    book.engine.dispose()   # only the process dies here, not the machine
+    if book.engine.dialect.name == "sqlite":    # only the process dies here, not the machine
+        sqlalchemy.event.listen(book.engine, "connect", lambda link, _: link.execute("PRAGMA synchronous=OFF"))
+        book.engine.dispose()
     book.bomb = bomb
     try:
         book.load(KEY)

@@ -5,9 +5,10 @@ import random
 
 import pytest
 
-from offchain.agent.desk import OrderState, Ticket, TicketRefused
+from offchain.agent.desk import MovementState, OrderState, Ticket, TicketRefused
 from offchain.notes import Side
-from tests.agent.sim import USD, Bomb, Died, Pool, life
+from tests.agent.sim import BTC, USD, Bomb, Died, Pool, life
+from tests.relayer.databases import database
 
 LAST = 190
 PRICES = {"first": 501, "second": 502, "third": 503}
@@ -33,6 +34,8 @@ def story(pool, url, bombs, faults=(lambda call: None,), cancel=112):
                     agent.round(pool.head)
                     for ticket in tickets(pool.head):
                         agent.place(ticket)     # again and again, as a client that heard no answer
+                    if pool.head >= 104:
+                        agent.withdraw("out", BTC, 2_000, "0x" + "77" * 20)
                     if pool.head == cancel:
                         ask_back(agent, "second")
                     agent.core.wait()
@@ -45,6 +48,9 @@ def story(pool, url, bombs, faults=(lambda call: None,), cancel=112):
         agent.round(pool.head)
         agent.core.wait()
         agent.round(pool.head)
+        [out] = agent.movements()
+        left = sum(note[1] for n, note in enumerate(pool.at(pool.head).notes) if note[0] == BTC and not pool.spent(n))
+        assert (out.state == MovementState.DONE) == (left % 5_000 == 3_000), (out, left)
         return {order.client_id: order for order in agent.orders()}, agent.events(0, 10_000), agent.status()
 
 
@@ -71,10 +77,11 @@ def holds(pool, orders, events, status):
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert not [event for event in events if "unexplained" in event.data] and not status.problems
     assert set(orders) == set(PRICES), "no order that nobody asked for"
+    assert len([call for _, _, call in pool.taken if call.function == "transact"]) <= 1, "a withdrawal made twice"
 
 
 def fresh():
-    return Pool(*[(USD, 9_000)] * 4)
+    return Pool(*[(USD, 9_000)] * 4, (BTC, 5_000))
 
 
 def url(folder):
@@ -88,6 +95,7 @@ def test_without_a_death(tmp_path):
     assert orders["first"].state == orders["third"].state == OrderState.FILLED
     assert orders["second"].state == OrderState.CANCELLED
     assert orders["third"].epoch > orders["first"].epoch, "a key has two places an epoch"
+    assert [call.args[0]["change"] for _, _, call in pool.taken if call.function == "transact"] == [[BTC, 3_000]]
 
 
 def test_a_death_at_any_step(tmp_path):
@@ -108,6 +116,12 @@ def test_a_death_at_any_step(tmp_path):
         found = story(pool, url(folder), [Bomb(step), *again])
         holds(pool, *found)
         assert found[0]["first"].state == OrderState.FILLED, step
+
+
+def test_postgresql_keeps_it_as_well(tmp_path):
+    pool = fresh()
+    with database("postgres", tmp_path) as found:
+        holds(pool, *story(pool, found, [Bomb(20), Bomb(30)]))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,12 +1,17 @@
 """An agent on a real pool: from ticket to fill, orders it did not place, cancels, failed epochs, movements."""
 
+from dataclasses import replace
+
 import pytest
 
 from offchain.agent.desk import MovementState, OrderState, Ticket, TicketRefused
 from offchain.calls import Call
 from offchain.chain import as_address
+from offchain.ledger import Ledger
 from offchain.notes import Side, Terms
+from offchain.store import Journal
 from tests.agent.agents import agent_of, rounds, until
+from tests.carrying import FEE, GENEROUS, carrier_account, carrying
 from tests.world import anvil, build_world
 
 
@@ -18,6 +23,7 @@ def world(tmp_path_factory):
         found.fund("ash", USD=50_000)
         found.fund("birch", BTC=50_000)
         found.fund("birch", BTC=50_000)
+        found.issuer.admit_carrier(carrier_account().address)
         yield found
 
 
@@ -146,3 +152,49 @@ def test_notes_that_a_ticket_needs_are_joined(world, ash):
     world.advance_tree()
     assert until(world, ash, "big", OrderState.COMMITTED).code is None
     assert [one.kind for one in ash.movements()][0] == "consolidation"
+
+
+NOBODY = "http://127.0.0.1:1"
+
+
+def test_carriers_services_carry_and_are_paid(world, tmp_path):
+    """The first never answers. An order, its cancel, and a withdrawal that pays the second what it asks, at most what is
+    allowed; none of it from an account of the trader."""
+    btc, folder = world.asset("BTC"), tmp_path / "carrier"
+    folder.mkdir()
+    policy = replace(GENEROUS, fees={btc: FEE})
+    with carrying(world.chain, folder, policy) as service:
+        with agent_of(world, "birch", tmp_path, (NOBODY, service.url), max_fees={btc: FEE - 1}) as birch:
+            world.open_epoch()
+            rounds(world, birch, count=1)
+            held = next(one for one in birch.balances() if one.symbol == "BTC")
+            birch.place(Ticket("s-1", 0, Side.SELL, 5, 500))
+            until(world, birch, "s-1", OrderState.COMMITTED)
+            birch.cancel("s-1")
+            until(world, birch, "s-1", OrderState.CANCELLED)
+            world.advance_tree()
+            recipient = world.traders["birch"].account.address
+            birch.withdraw("dear", as_address(btc), 1_000, recipient)
+            rounds(world, birch, count=8)
+            [dear] = birch.movements()
+            assert dear.state == MovementState.FAILED and f"asks {FEE} units, and max_fees allows" in dear.reason
+        with agent_of(world, "birch", tmp_path, (NOBODY, service.url), max_fees={btc: FEE}) as birch:
+            birch.withdraw("fair", as_address(btc), 1_000, recipient)
+            rounds(world, birch, count=5)
+            assert birch.movements()[0].state == MovementState.DONE, birch.movements()
+            now = next(one for one in birch.balances() if one.symbol == "BTC")
+            assert now.available == held.available - 1_000 - FEE and not unexplained(birch)
+            tx = world.chain.web3.eth.get_transaction(birch.order("s-1").commit_tx)
+            assert tx["from"] == carrier_account().address
+
+
+def test_a_ledger_kept_is_read_again(world, tmp_path):
+    """As after a restore from an indexer: what was taken in before is in the journal too."""
+    with agent_of(world, "cedar", tmp_path) as cedar:
+        ledger, journal = Ledger(world.chain), Journal(cedar.book)
+        ledger.sync()
+        ledger.keep(journal)
+        world.mine(2)
+        ledger.sync()
+        again = Ledger(world.chain, journal=journal)
+        assert (again.block, again.orders.keys(), again.leaves) == (ledger.block, ledger.orders.keys(), ledger.leaves)
