@@ -166,6 +166,11 @@ def audit(file: Path) -> Figures:
     return _named("audit", json.loads(file.read_text()), "fills_rederived", "mismatches")
 
 
+def fix(file: Path) -> Figures:
+    """fix.<messages|resync_cases>: spoken between acceptors and counterparties, and ways of losing step"""
+    return _named("fix", json.loads(file.read_text()), "messages", "resync_cases")
+
+
 def _named(prefix: str, row: dict, *names: str) -> Figures:
     return {f"{prefix}.{name}": row[name] for name in names}
 
@@ -199,6 +204,7 @@ SOURCES = (
     Source(browser, BUILD / "bench" / "browser.json", "scripts.bench.browser"),
     Source(gateway, BUILD / "bench" / "gateway.json", "scripts.bench.gateway run", quick=True),
     Source(audit, BUILD / "audit" / "summary.json", "scripts.bench.audit"),
+    Source(fix, BUILD / "bench" / "fix.json", "scripts.bench.fix"),
     Source(faults, BUILD / "faults" / "faults.json", "scripts.faults"),
     Source(load, BUILD / "load" / "load.json", "scripts.load"),
     Source(model, BUILD / "model" / "model.json", "scripts.model", quick=True),

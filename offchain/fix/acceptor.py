@@ -47,8 +47,8 @@ class Acceptor:
 
     def start(self) -> None:
         """Listen. OSError if the port is taken."""
-        self._listener = socket.create_server((self.settings.host, self.settings.port))
         self.application.resume()
+        self._listener = socket.create_server((self.settings.host, self.settings.port))
         self._reporter.start()
         self._thread.start()
         log.info("fix_listens", host=self.settings.host, port=self.port)

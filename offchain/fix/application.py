@@ -169,8 +169,8 @@ class Application:
         identifier = reports.client_id(name, original)
         try:
             self.desk.cancel(identifier)
-        except (TicketRefused, UnknownOrder) as refused:
-            reject = _not_canceled(self.desk.order(identifier), cl_ord_id, reports.CANCEL_TOO_LATE, str(refused))
+        except TicketRefused as refused:
+            reject = _not_canceled(self.desk.order(identifier), cl_ord_id, reports.CANCEL_TOO_LATE, refused.reason)
             self.store.refuse_cancel(name, cl_ord_id, original, reject)
 
     def resume(self) -> None:

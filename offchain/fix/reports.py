@@ -3,6 +3,8 @@
 An order lives for one epoch, so what an epoch leaves of it expires at once, with the fill.
 """
 
+from dataclasses import replace
+
 from offchain.agent.desk import ENDED, DeskEvent, DeskOrder, OrderState
 from offchain.fix import tags
 from offchain.fix.dictionary import CANCEL_REJECT, EXECUTION_REPORT
@@ -13,7 +15,7 @@ from offchain.notes import Side
 PREFIX = "fix"
 NEW, CANCELED, PENDING_CANCEL, REJECTED, PENDING_NEW, EXPIRED, TRADE, STATUS = "0", "4", "6", "8", "A", "C", "F", "I"
 PARTIALLY_FILLED, FILLED = "1", "2"
-UNKNOWN_SYMBOL, CLOSED, OVER_LIMIT, TOO_LATE, UNKNOWN_ORDER, DUPLICATE = "1", "2", "3", "4", "5", "6"
+NOT_ALLOWED, UNKNOWN_SYMBOL, CLOSED, OVER_LIMIT, TOO_LATE, UNKNOWN_ORDER, DUPLICATE = "0", "1", "2", "3", "4", "5", "6"
 UNSUPPORTED, WRONG_QUANTITY, OTHER = "11", "13", "99"
 CANCEL_TOO_LATE, CANCEL_UNKNOWN, CANCEL_PENDING, CANCEL_DUPLICATE, CANCEL_OTHER = "0", "1", "3", "6", "99"
 NO_ORDER = "NONE"
@@ -27,10 +29,13 @@ REJECT_REASONS = {
     "killed": CLOSED,
     "too_late": TOO_LATE,
     "duplicate_id": DUPLICATE,
-}
-"""OrdRejReason of the desk's codes; of a pre-trade check's, OVER_LIMIT."""
-
-DESK_CODES = frozenset(REJECT_REASONS) | {"bad_ticket", "failed", None}
+    "market_restricted": NOT_ALLOWED,
+    "asset_restricted": NOT_ALLOWED,
+} | dict.fromkeys(
+    ("order_quantity", "order_notional", "open_notional", "total_notional", "position", "band", "rate_orders"),
+    OVER_LIMIT,
+)
+"""OrdRejReason of the codes of the desk and of the gateway's checks; of any other, OTHER."""
 
 
 def client_id(session: str, cl_ord_id: str) -> str:
@@ -73,8 +78,15 @@ def execution(
     return Outgoing(EXECUTION_REPORT, body + more)
 
 
+def lacks_price(order: DeskOrder) -> bool:
+    """Whether it was filled at a price that the desk does not know yet: it is told of when it does."""
+    return order.state == OrderState.FILLED and bool(order.fill) and order.fill_price is None
+
+
 def order_status(order: DeskOrder, row: FixOrder, exec_id: str, time: int, more: Pairs | None = None) -> Outgoing:
     """The answer to a status request."""
+    if lacks_price(order):
+        order = replace(order, state=OrderState.REVEALED, fill=None)
     leaves = 0 if order.ended else order.quantity
     said = [(tags.TEXT, explain(order))] if explain(order) else []
     return execution(order, row, exec_id, STATUS, status(order, row), time, leaves, said + (more or []))
@@ -98,8 +110,7 @@ def of_event(event: DeskEvent, row: FixOrder) -> list[Outgoing]:
     ExecIDs say event and place in it: the same event makes the same reports.
     """
     order = event.order
-    settled_without_price = order.state == OrderState.FILLED and order.fill and order.fill_price is None
-    if RANK[order.state] <= RANK[row.reported] or settled_without_price:
+    if RANK[order.state] <= RANK[row.reported] or lacks_price(order):
         return []
     told = list(_told(order, row))
     reports = [
@@ -152,7 +163,7 @@ def _report(order: DeskOrder, row: FixOrder, exec_id: str, kind: str, state: str
 
 
 def reject_reason(code: str | None) -> str:
-    return REJECT_REASONS.get(code, OTHER) if code in DESK_CODES else OVER_LIMIT
+    return REJECT_REASONS.get(code, OTHER)
 
 
 def cancel_reject(cl_ord_id: str, original: str, order_id: str, state: str, reason: str, text: str) -> Outgoing:

@@ -109,7 +109,8 @@ class Session:
                 self._session_message(message)
                 return
             elif message.type == types.REJECT:
-                log.warning("fix_rejected", session=self.name, of=message.get(tags.REF_SEQ_NUM), text=message.get(tags.TEXT))
+                of, text = message.get(tags.REF_SEQ_NUM), message.get(tags.TEXT)
+                log.warning("fix_rejected", session=self.name, of=of, text=text)
             elif message.type != types.HEARTBEAT:
                 replies = self.application.handle(self.name, message)
         except Fault as fault:
@@ -279,11 +280,11 @@ class Session:
 
     def due(self) -> float:
         """Seconds until `tick` has something to do, if nothing comes."""
-        times = [self._said + self.heartbeat, (self._tested or self._heard) + LATE * self.heartbeat]
         if self._leaving is not None:
-            times.append(self._leaving + self.settings.logout_timeout)
-        if self._asked is not None:
-            times.append(self._asked[-1] + self.heartbeat)
+            times = [self._leaving + self.settings.logout_timeout]
+        else:
+            times = [self._said + self.heartbeat, (self._tested or self._heard) + LATE * self.heartbeat]
+            times += [self._asked[-1] + self.heartbeat] if self._asked else []
         return max(min(times) - self.clock.steady(), LEAST_WAIT)
 
     def tick(self) -> None:

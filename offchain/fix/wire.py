@@ -18,7 +18,7 @@ CODEC = "latin-1"
 """Every byte is a character of it: what was read can be said again as it was."""
 
 START = b"8=FIX"
-HEAD = re.compile(rb"8=FIX[^\x01]{1,12}\x019=([0-9]{1,9})\x01(?=35=)")
+HEAD = re.compile(rb"8=FIXT?\.[0-9]\.[0-9](?:SP[0-9])?\x019=([0-9]{1,9})\x01(?=35=)")
 HEAD_BYTES = 40
 """More than the longest head, and the field after it, has."""
 

@@ -13,8 +13,11 @@ from tests.agent.desk_double import DeskDouble
 from tests.fix import peer
 from tests.fix.peer import PASSWORD, Peer
 
-RESYNC = "test_resync.py"
-"""Every test of this file is a case of two sides that lost step."""
+RESYNC = ("test_resync.py", "test_resend.py", "test_timers.py")
+"""Every test of these files is a case of two sides that lost step, or of one that fell silent."""
+
+DEATHS = ("test_deaths.py",)
+QUICKFIX = ("test_quickfix.py",)
 
 COUNTS = "SHADOWPOOL_FIX_COUNTS"
 """Where `scripts.bench.fix` wants what is counted."""
@@ -24,9 +27,8 @@ passed: set[str] = set()
 
 def settings(**changes) -> Settings:
     hashed = hash_password(PASSWORD)
-    return Settings(
-        **{"counterparties": (Counterparty("DESK", hashed), Counterparty("OTHER", hashed)), "port": 0} | changes
-    )
+    both = (Counterparty("DESK", hashed), Counterparty("OTHER", hashed))
+    return Settings(**{"counterparties": both, "port": 0, "logout_timeout": 20, "max_skew": 600} | changes)
 
 
 @pytest.fixture
@@ -91,6 +93,11 @@ def pytest_runtest_logreport(report) -> None:
 
 def pytest_sessionfinish() -> None:
     if COUNTS in os.environ:
-        cases = sum(RESYNC in nodeid for nodeid in passed)
-        counts = {"messages": peer.counted["messages"], "resync_cases": cases, "tests": len(passed)}
+        kinds = {"resync_cases": RESYNC, "deaths": DEATHS, "quickfix_cases": QUICKFIX}
+        counts = {kind: sum(_file(nodeid) in files for nodeid in passed) for kind, files in kinds.items()}
+        counts |= {"messages": peer.counted["messages"], "tests": len(passed)}
         Path(os.environ[COUNTS]).write_text(json.dumps(counts))
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0].rpartition("/")[2]

@@ -5,7 +5,7 @@ import pytest
 from offchain.agent.desk import OrderState, TicketRefused
 from offchain.notes import Side
 from tests.agent.desk_double import DeskDouble
-from tests.fix.peer import now
+from tests.fix.peer import Peer, now
 
 
 def test_an_order_on_its_way_to_a_whole_fill(desk, desk_peer):
@@ -56,7 +56,8 @@ def test_a_fill_whose_price_is_not_known_yet_waits_for_it(desk, desk_peer):
     desk_peer.order("a")
     desk_peer.expect("8")
     desk.change("fix:DESK:a", state=OrderState.FILLED, fill=10)
-    desk_peer.sync()
+    desk_peer.send("H", (11, "a"), (55, 0), (54, 1))
+    desk_peer.expect("8", t150="I", t39="0", t14=0, t6=0)
     desk.change("fix:DESK:a", fill_price=500)
     desk_peer.expect("8", t150="F", t31=500)
     desk_peer.sync()
@@ -312,7 +313,7 @@ def test_the_status_of_orders(desk, desk_peer):
 
 def test_a_pre_trade_check_s_refusal_is_told_once_with_its_words(desk, desk_peer):
     def check(ticket, snapshot):
-        raise TicketRefused("notional", "the order is over 1000: the limit of a ticket")
+        raise TicketRefused("order_notional", "the order is over 1000: the limit of a ticket")
 
     desk.checks.append(check)
     desk_peer.order("a")
@@ -342,8 +343,6 @@ def test_a_desk_in_trouble_does_not_end_the_session(desk, desk_peer):
 
 
 def test_symbols_of_the_settings(acceptors, desk):
-    from tests.fix.peer import Peer
-
     desk.set_market(4)
     peer = Peer(acceptors(symbols={"BTC/USD": 4}).port).enter()
     peer.order("a", t55="BTC/USD")

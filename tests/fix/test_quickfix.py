@@ -16,7 +16,7 @@ from tests.fix.peer import PASSWORD, now
 SOURCE = ROOT / "tests" / "fix" / "initiator"
 BINARY = BUILD / "bin" / "fix-initiator"
 MODULE = "github.com/quickfixgo/quickfix"
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ class Engine:
         threading.Thread(target=self._read, daemon=True).start()
         self.messages: list[dict[int, str]] = []
         settings = {
-            "BeginString": "FIX.4.4", "SenderCompID": "DESK", "TargetCompID": "SHADOWPOOL", "HeartBtInt": "5",
+            "BeginString": "FIX.4.4", "SenderCompID": "DESK", "TargetCompID": "SHADOWPOOL", "HeartBtInt": "10",
             "SocketConnectHost": "127.0.0.1", "SocketConnectPort": str(port), "ReconnectInterval": "1",
             "FileStorePath": str(folder), "DataDictionary": str(dictionary), "RejectInvalidMessage": "Y",
         }  # fmt: skip
