@@ -8,7 +8,6 @@ from threading import Event, Thread
 import structlog
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
 
 from offchain.agent.desk import Desk
@@ -89,7 +88,7 @@ def _follow(gateway: Gateway, stop: Event) -> None:
         try:
             new = gateway.desk.wait_events(gateway.controls.book.followed, POLL_SECONDS)
             last = gateway.controls.book.catch_up() if new else gateway.controls.book.followed
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 - events are durable: nothing is missed by trying again
             log.warning("gateway", error=type(error).__name__)
             stop.wait(POLL_SECONDS)
             continue

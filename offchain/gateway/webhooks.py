@@ -12,7 +12,6 @@ from threading import Condition, Thread
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import func, select
 
 from offchain.agent.desk import Desk, DeskEvent
@@ -124,7 +123,7 @@ class Webhooks:
                     self._wait(lambda: self._gone(id), left / 1_000)
                 else:
                     self._attempt(hook, event)
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001 - the queue stands; what follows waits for it
                 log.warning("webhook", hook=id, error=type(error).__name__)
                 self._wait(lambda: False, 1.0)
         self._threads.pop(id, None)

@@ -20,6 +20,6 @@ def test_schemathesis_finds_nothing(desk, engine, controls, settings, monkeypatc
         return case.method != "GET" or case.path not in READS
 
     app = create(desk, replace(settings, hosts=frozenset({"testserver"})), engine, controls=controls)
-    found = schemathesis_run(app, examples=4, headers={"Authorization": f"Bearer {token}"}, beyond=beyond)
-    assert found["cases"] > 100 and found["failures"] == [], found["failures"][:3]
+    found = schemathesis_run(app, examples=2, headers={"Authorization": f"Bearer {token}"}, beyond=beyond)
+    assert found["cases"] > 60 and found["failures"] == [], found["failures"][:3]
     assert controls.decisions.verify()[0] > 10
