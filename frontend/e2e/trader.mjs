@@ -1,13 +1,15 @@
 /**
  * A trader in Node on the SDK's build, led by lines of JSON on standard input: [action, …arguments]. Each is answered
- * by a line. `node trader.mjs PLAN.json`: {sdk, circuits, rpc, deployment, credential, address, depth}.
+ * by a line. `node trader.mjs PLAN.json`: {sdk, circuits, rpc, deployment, credential, address,
+ * depth, indexer}.
  */
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const { HttpProvider, RpcSource, Wallet, keys, readCredential, readDeployment } = await import(`${plan.sdk}/index.mjs`);
+const sdk = await import(`${plan.sdk}/index.mjs`);
+const { HttpProvider, IndexerSource, RpcSource, Wallet, keys, readCredential, readDeployment } = sdk;
 const { NodeProver } = await import(`${plan.sdk}/node.mjs`);
 
 const deployment = readDeployment(plan.deployment);
@@ -23,12 +25,13 @@ const actions = {
   async open() {
     const key = await keys.fromWallet(sender, deployment.chainId, deployment.contracts.Pool);
     const prover = new NodeProver({ folder: plan.circuits });
-    const options = { deployment, key, prover, provider, source: new RpcSource(), depth: plan.depth, pollMs: 10 };
+    const source = plan.indexer ? new IndexerSource(plan.indexer, 8) : new RpcSource();
+    const options = { deployment, key, prover, provider, source, depth: plan.depth, pollMs: 10 };
     wallet = await Wallet.open(options);
     return { owner: key.owner, viewing: key.address.viewing };
   },
   deposit: (asset, amount) => wallet.deposit(asset, BigInt(amount), { sender, notes: 2 }),
-  withdraw: (asset, amount, to) => wallet.withdraw(asset, BigInt(amount), to, carrier),
+  withdraw: (asset, amount, to, url) => wallet.withdraw(asset, BigInt(amount), to, url ? { sender: url } : carrier),
   commit: (side, quantity, price) =>
     wallet.commit(0, { side, quantity: BigInt(quantity), price: BigInt(price) }, issued, carrier),
   reveal: (order) => wallet.reveal(numbered(order), carrier),
@@ -36,8 +39,10 @@ const actions = {
   async holdings() {
     await wallet.sync();
     const notes = wallet.notes().map(({ note, position }) => ({ ...note, position }));
-    return { notes, orders: wallet.orders(), balances: Object.fromEntries(wallet.balances()) };
+    const [balances, history] = [Object.fromEntries(wallet.balances()), wallet.history()];
+    return { notes, orders: wallet.orders(), balances, history };
   },
+  check: () => wallet.checkSpent(),
 };
 
 /** An order as it was before its way through JSON. */

@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from offchain import circuits
 from offchain.chain import as_address
 from offchain.notes import Side, Terms
 from offchain.paths import BUILD, ROOT
+from tests.carrying import FEE, GENEROUS, carrier_account, carrying
+from tests.frontend.scene import served
 from tests.world import CONFIRMATIONS, World, anvil, build_world
 
 REFERENCE = 500
@@ -39,7 +41,8 @@ class NodeTrader:
 
 
 @contextmanager
-def node_trader(world: World, url: str, folder: Path) -> Iterator[NodeTrader]:
+def node_trader(world: World, url: str, folder: Path, indexer: str | None = None) -> Iterator[NodeTrader]:
+    """`indexer` is where it reads the chain from, its node's logs without."""
     ash = world.traders["ash"]
     ash.credential.save(folder / "credential.json")
     plan = {
@@ -51,6 +54,7 @@ def node_trader(world: World, url: str, folder: Path) -> Iterator[NodeTrader]:
         "address": ash.account.address,
         "carrier": world.accounts["carrier"].address,
         "depth": CONFIRMATIONS,
+        "indexer": indexer,
     }
     (folder / "plan.json").write_text(json.dumps(plan))
     command = ["node", ROOT / "frontend" / "e2e" / "trader.mjs", folder / "plan.json"]
@@ -70,12 +74,12 @@ def stage(tmp_path_factory):
     with anvil() as url:
         world = build_world(url, folder, price=REFERENCE)
         with node_trader(world, url, folder) as trader:
-            yield world, trader
+            yield world, url, trader
 
 
 def test_a_trade_from_key_to_withdrawal(stage):
     """Every action of a wallet, by the one SDK and the other; what a chain sees tells neither from the other."""
-    world, trader = stage
+    world, _, trader = stage
     usd, btc = (world.deployment.tokens[symbol].address for symbol in ("USD", "BTC"))
     birch, carrier, credential = world.wallet("birch"), world.accounts["carrier"], world.traders["birch"].credential
 
@@ -120,13 +124,37 @@ def test_a_trade_from_key_to_withdrawal(stage):
         assert _shape(world, theirs["hash"]) == _shape(world, own.hash)
 
 
+def test_a_carrier_s_service_sends_and_an_indexer_tells(stage, tmp_path):
+    """What the trade left is found again through an indexer, down to how it came about."""
+    world, url, trader = stage
+    usd = world.deployment.tokens["USD"].address
+    world.issuer.admit_carrier(carrier_account().address)
+    account = world.traders["ash"].account.address
+    with carrying(world.chain, tmp_path, replace(GENEROUS, fees={int(usd, 16): FEE})) as service:
+        trader("withdraw", usd, "3000", account, service.url)
+    world.confirm()
+    with served(world, url, tmp_path) as indexer, node_trader(world, url, tmp_path, indexer) as again:
+        again("open")
+        found = again("holdings")
+        again("check")
+    _hold_the_same(world, found)
+    kinds = [(one["kind"], one["account"], one["fee"]) for one in found["history"]]
+    assert [kind for kind, *_ in kinds] == ["deposit", "fill", "fill", "withdrawal", "withdrawal"]
+    assert kinds[-1] == ("withdrawal", account, str(FEE))
+    sums: dict[str, int] = {}
+    for one in found["history"]:
+        sums[one["asset"]] = sums.get(one["asset"], 0) + int(one["amount"])
+    assert {asset: str(total) for asset, total in sums.items()} == found["balances"]
+
+
 def _hold_the_same(world: World, found: dict) -> None:
     """What Node's wallet holds is what Python's finds from the same key alone."""
     restored = world.restore("ash")
     expected = {
         (str(own.note.asset), str(own.note.amount), str(own.note.blinding), own.position) for own in restored.notes()
     }
-    assert {tuple(note[name] for name in ("asset", "amount", "blinding", "position")) for note in found["notes"]} == expected
+    names = ("asset", "amount", "blinding", "position")
+    assert {tuple(note[name] for name in names) for note in found["notes"]} == expected
     assert found["balances"] == {as_address(asset): str(amount) for asset, amount in restored.balances().items()}
     statuses = [(str(one.fate), one.placed.rk) for one in restored.orders()]
     assert statuses == [(one["fate"], one["placed"]["rk"]) for one in found["orders"]]
