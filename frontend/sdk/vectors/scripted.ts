@@ -64,10 +64,10 @@ export class ScriptedNode implements Eip1193 {
       case "eth_blockNumber":
         return `0x${this.head.toString(16)}`;
       case "eth_getBlockByNumber": {
-        const block = Number(params[0]);
+        const block = params[0] === "latest" ? this.head : Number(params[0]);
         return block > this.head
           ? null
-          : { hash: this.hash(block), timestamp: `0x${(this.began + block).toString(16)}` };
+          : { hash: this.hash(block), timestamp: `0x${(this.began + block).toString(16)}`, baseFeePerGas: "0x7" };
       }
       case "eth_getLogs": {
         const { fromBlock, toBlock } = params[0];

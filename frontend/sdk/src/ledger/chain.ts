@@ -12,6 +12,7 @@ const RECEIPT_SECONDS = 180;
 const GAS_MARGIN = 250_000n;
 /** Beyond it a node that nobody could pay is at work. */
 const GAS_CAP = 15_000_000n;
+const TIP_WEI = 10n ** 9n;
 
 /** A transaction that a block holds. */
 export interface Inclusion {
@@ -94,13 +95,20 @@ export class Chain {
 
   /** Send a call from an account and wait until a block holds it. Reverted with the contract's reason. */
   async send(signer: Signer, call: Call, signal?: AbortSignal): Promise<Inclusion> {
-    const asked = { from: signer.address, to: call.to, data: call.data, value: `0x${call.value.toString(16)}` as Hex };
+    const asked = { from: signer.address, to: call.to, data: call.data, value: hex(call.value) };
     const estimate = await refusable(call.name, () => this.ask<Hex>("eth_estimateGas", [asked]));
     const gas = (BigInt(estimate) * 5n) / 4n + GAS_MARGIN;
     if (gas > GAS_CAP) throw new ChainError(`${call.name} needs ${gas} gas, more than the cap of ${GAS_CAP}`);
+    const offer = await this.fees();
     signal?.throwIfAborted();
-    const sent = await asking(signer, "eth_sendTransaction", [{ ...asked, gas: `0x${gas.toString(16)}` }]);
+    const sent = await asking(signer, "eth_sendTransaction", [{ ...asked, gas: hex(gas), ...offer }]);
     return await this.wait(call.name, sent as Hex);
+  }
+
+  /** What every client of ours offers for gas: four times the base fee, so that it holds while that rises. */
+  private async fees(): Promise<{ maxFeePerGas: Hex; maxPriorityFeePerGas: Hex }> {
+    const { baseFeePerGas } = await this.ask<{ baseFeePerGas: Hex }>("eth_getBlockByNumber", ["latest", false]);
+    return { maxFeePerGas: hex(4n * BigInt(baseFeePerGas) + TIP_WEI), maxPriorityFeePerGas: hex(TIP_WEI) };
   }
 
   /** Wait for a transaction that was sent. Reverted if it failed, ChainError after three minutes. */
@@ -155,8 +163,8 @@ export class HttpProvider implements Eip1193 {
   }
 }
 
-function hex(block: number): Hex {
-  return `0x${block.toString(16)}`;
+function hex(value: number | bigint): Hex {
+  return `0x${value.toString(16)}`;
 }
 
 /** A request, whose refusal is a ChainError with the node's words; `data` and `code` are kept. */
