@@ -23,6 +23,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from offchain.chain import Chain, ChainError
 from offchain.limits import Clock
@@ -93,6 +94,8 @@ def carrier_app(chain: Chain, sender: Sender, policy: Policy, clock: Clock = tim
     app = FastAPI(title="Shadowpool carrier", version="1", docs_url=None, redoc_url=None)
     limits = policy.client_burst * ACT, policy.client_rate * ACT, policy.burst * ACT, policy.rate * ACT
     app.add_middleware(_Guard, limiter=ClientLimiter(*limits, clock=clock), limit=policy.body_bytes)
+    # Whoever asks is told the same and needs no credential: a page of any origin may.
+    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["content-type"])
     app.add_exception_handler(HTTPException, _no_resource)
     app.add_exception_handler(RequestValidationError, _invalid)
 

@@ -190,6 +190,14 @@ def test_junk_is_answered_as_a_problem(carrier):
     assert carrier.get("/carry").status_code == 405
 
 
+def test_a_page_of_any_origin_may_ask(carrier):
+    origin = {"Origin": "https://desk.example"}
+    asks = origin | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    assert httpx.options(f"{carrier.url}/v1/carry", headers=asks).status_code == 200
+    answer = httpx.get(f"{carrier.url}/v1/info", headers=origin)
+    assert answer.headers["access-control-allow-origin"] == "*" and "access-control-allow-credentials" not in answer.headers
+
+
 def test_too_many_requests_wait(world, tmp_path):
     clock = [0.0]
     with carrying(world.chain, tmp_path, Policy(client_burst=2), clock=lambda: clock[0]) as service:
