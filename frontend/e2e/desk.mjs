@@ -6,8 +6,8 @@
  *
  * The plan: { base, rpc, key, out, patience, looks: [{ name, width, height, scheme }], steps }. A step is one of
  * `page.mjs` (see `act`), or { go: PATH }, { shot } (a picture and axe's judgement in every look), { decline: METHOD },
- * { onto: CHAIN ID }, { save: BUTTON, into } (the text of the file that it gives), { reload: true }. `say` steps go
- * to stderr, for whoever moves the chain.
+ * { onto: CHAIN ID }, { save: BUTTON, into } (the text of the file that it gives), { leave: true } (the tab shows nothing of ours). `say` and
+ * `ask` steps go to stderr, for whoever moves the chain; an `ask` waits for a line on stdin.
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
@@ -27,6 +27,7 @@ try {
   await browser.close();
 }
 process.stdout.write(JSON.stringify(report));
+process.stdin.destroy(); // or a listener for answers would keep this alive
 
 async function use() {
   const [look] = plan.looks;
@@ -68,7 +69,7 @@ async function take(page, wallet, step) {
       const coming = page.waitForEvent("download");
       await page.getByRole("button", { name: step.save }).click();
       report.read[step.into] = readFileSync(await (await coming).path(), "utf8");
-    } else if (step.reload) await page.reload();
+    } else if (step.leave) await page.goto("about:blank");
     else await act(page, step, report);
   } catch (error) {
     throw new Error(`at ${JSON.stringify(step)}: ${error.message}`);

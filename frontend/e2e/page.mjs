@@ -2,10 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
 
 import { chromium } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+let answers;
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** Debian's Chromium. Any name but this machine's is refused, so that a stray request fails besides being reported. */
@@ -27,12 +29,12 @@ export async function reach(page, base, path) {
   await page.locator("main h1").waitFor();
 }
 
-/** `within` narrows a click or an entry to a part of the page. */
+/** `within` narrows a click or an entry to a part of the page; a `loose` name may go on. */
 export async function act(page, step, seen) {
   const part = step.within ? page.locator(step.within) : page;
   if (step.click)
     await part
-      .getByRole(step.role ?? "button", { name: step.click, exact: true })
+      .getByRole(step.role ?? "button", { name: step.click, exact: !step.loose })
       .first()
       .click();
   else if (step.fill) await part.getByLabel(step.fill, { exact: step.exact }).first().fill(step.text);
@@ -50,8 +52,16 @@ export async function act(page, step, seen) {
     await page.waitForFunction(([where, of]) => document.querySelectorAll(where).length === of, [step.count, step.of]);
   else if (step.read) seen.read[step.into] = await page.locator(step.read).allInnerTexts();
   else if (step.say) process.stderr.write(`say ${step.say}\n`);
+  else if (step.ask) await answered(step.ask);
   else if (step.url) await page.waitForURL((url) => url.pathname === step.url);
   else throw new Error(`unknown step ${JSON.stringify(step)}`);
+}
+
+/** A word to whoever moves the chain, who answers with a line when it is so. */
+async function answered(word) {
+  process.stderr.write(`ask ${word}\n`);
+  answers ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  if ((await answers.next()).done) throw new Error(`nobody answered ${word}`);
 }
 
 /** How much wider the page is than its screen, in pixels. */

@@ -1,11 +1,20 @@
 """One institution's way through the web app, as steps for `frontend/e2e/desk.mjs`, and what the chain does meanwhile."""
 
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offchain import keystore
+from offchain.agent.agent import Agent
+from offchain.agent.config import AgentConfig, GatewayConfig
+from offchain.agent.run import opened
+from offchain.gateway.keys import Keys
 from offchain.issuer import Issued
 from offchain.notes import Side, Terms
-from tests.world import CONFIRMATIONS, World
+from tests.world import CONFIRMATIONS, World, account
 
 WEB_DEPTH = 5
 """How many blocks the web app's wallet stays behind the head."""
@@ -13,6 +22,55 @@ WEB_DEPTH = 5
 PASSPHRASE = "a passphrase for one test"
 BUYS = Terms(Side.BUY, 6, 520)
 SELLS = Terms(Side.SELL, 4, 480)
+HANDED = Terms(Side.BUY, 2, 520)
+"""What the page hands to the agent."""
+
+CARRIER = 15
+"""The account, by its number, that the agent has its calls sent by."""
+
+SECONDS = 120
+
+
+@dataclass
+class Office:
+    """The trader's own agent, whose clients it serves; `run` lets it act."""
+
+    address: str
+    token: str
+    run: Callable[[], None]
+
+
+@contextmanager
+def office(world: World, rpc: str, trader: str, folder: Path, origin: str) -> Iterator[Office]:
+    """An agent on the trader's key, with a gateway for pages of `origin`."""
+    who = world.traders[trader]
+    secrets = {"key": who.account, "carrier": account(CARRIER)}
+    for name, holder in secrets.items():
+        keystore.save(folder / f"{name}.json", keystore.Kind.ACCOUNT, int.from_bytes(holder.key, "big"), PASSPHRASE)
+    world.deployment.save(folder / "deployment.json")
+    config = AgentConfig(
+        key=folder / "key.json",
+        deployment=folder / "deployment.json",
+        credentials=(issue(who.credential, folder),),
+        rpc=rpc,
+        carriers=(folder / "carrier.json",),
+        store=f"sqlite:///{folder}/agent.sqlite3",
+        confirmations=CONFIRMATIONS,
+        gateway=GatewayConfig("127.0.0.1", 0, frozenset({origin})),
+    )
+    with opened(config, PASSPHRASE) as running:
+        stop = threading.Event()
+        acting = threading.Thread(target=running.agent.run, args=(stop,))
+        try:
+            yield Office(running.gateway, _key(running.agent), acting.start)
+        finally:
+            stop.set()
+            if acting.ident is not None:
+                acting.join()
+
+
+def _key(agent: Agent) -> str:
+    return Keys(agent.book.engine).new("page", ["read", "trade"])
 
 
 @dataclass
@@ -20,7 +78,11 @@ class Chain:
     """What moves the chain when the walk asks for it, by name."""
 
     world: World
+    office: Office | None = None
     settled: list[int] = field(default_factory=list)
+
+    def agent(self) -> None:
+        self.office.run()
 
     def confirm(self) -> None:
         self.world.mine(WEB_DEPTH)
@@ -35,6 +97,11 @@ class Chain:
         self.world.open_epoch()
         self.world.ledger.sync()
 
+    def committed(self) -> None:
+        """Until an order that nobody here sent is on chain."""
+        self._until(lambda: self._record(self.epoch).orders)
+        self.confirm()
+
     def meet(self) -> None:
         """Another institution takes the other side of the epoch that is open; then the reveal window."""
         world, epoch = self.world, self.epoch
@@ -44,8 +111,13 @@ class Chain:
         world.wallet("birch").reveal(placed, carrier=carrier)
         self.confirm()
 
+    def revealed(self) -> None:
+        """Until both orders of the epoch in its reveal window are."""
+        epoch = max(epoch for _, epoch in self.world.ledger.epochs)
+        self._until(lambda: len(self._record(epoch).reveals) == 2)
+
     def settle(self) -> None:
-        epoch = self.epoch_in_reveal
+        epoch = max(epoch for (_, epoch), record in self.world.ledger.epochs.items() if record.reveals)
         self.world.settle(0, epoch)
         self.settled.append(epoch)
         self.advance()
@@ -54,10 +126,25 @@ class Chain:
     def epoch(self) -> int:
         return self.world.market.epoch_at(self.world.chain.head() + 1)
 
-    @property
-    def epoch_in_reveal(self) -> int:
-        """The last epoch with a reveal."""
-        return max(epoch for (_, epoch), record in self.world.ledger.epochs.items() if record.reveals)
+    def _record(self, epoch: int):
+        """The epoch as the ledger has it, or as it is before its first order."""
+        return self.world.ledger.epochs.get((0, epoch)) or _Untouched()
+
+    def _until(self, there: Callable[[], object]) -> None:
+        """Follow the chain, which the one waited for moves, until it shows what is waited for."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            self.world.confirm()
+            if there():
+                return
+            assert time.monotonic() < deadline, "it does not come"
+            time.sleep(1)
+
+
+@dataclass(frozen=True)
+class _Untouched:
+    orders: tuple = ()
+    reveals: tuple = ()
 
 
 def issue(issued: Issued, folder: Path) -> Path:

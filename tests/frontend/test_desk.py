@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from offchain.notes import pay
+from offchain.notes import Terms, pay
+from offchain.orders import Fate
 from offchain.paths import BUILD, ROOT
 from tests.frontend import desk
 from tests.frontend import scene as stage
@@ -38,20 +39,28 @@ class Use:
 @pytest.fixture(scope="module")
 def use(tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
-    with anvil() as url:
+    with pytest.MonkeyPatch.context() as patch, anvil() as url:
+        patch.setenv("XDG_STATE_HOME", str(folder))
         world = build_world(url, folder, price=stage.REFERENCE)
         world.fund("birch", BTC=10**6)
-        chain, trader = desk.Chain(world), world.traders[TRADER]
-        with stage.served(world, url, folder) as address:
+        trader = world.traders[TRADER]
+        with (
+            stage.served(world, url, folder) as address,
+            desk.office(world, url, TRADER, folder, address) as office,
+        ):
+            chain = desk.Chain(world, office)
             plan = {
                 "base": address, "rpc": url, "key": trader.account.key.hex(), "out": str(PICTURES), "looks": LOOKS,
-                "patience": 120_000, "steps": _steps(desk.issue(trader.credential, folder)),
+                "services": [office.address], "patience": 120_000, "steps": _steps(folder / "credential.json", office),
             }  # fmt: skip
-            yield Use(chain, _walk(plan, chain, folder))
+            yield Use(chain, walk(plan, chain, folder))
 
 
-def _steps(credential: Path) -> list[dict]:
-    return [*_connecting(), *_setting_up(credential), *_depositing(), *_trading(), *_after(), *_coming_back()]
+def _steps(credential: Path, office: desk.Office) -> list[dict]:
+    return [
+        *_connecting(), *_setting_up(credential), *_depositing(), *_cancelling(), *_trading(), *_after(),
+        *_handing_over(office), *_coming_back(),
+    ]  # fmt: skip
 
 
 def _connecting() -> list[dict]:
@@ -84,20 +93,39 @@ def _depositing() -> list[dict]:
     ]  # fmt: skip
 
 
-def _trading() -> list[dict]:
-    ticket = [{"fill": "Quantity", "text": "0.00006"}, {"fill": "Limit", "text": "52"}]
+def _ticket(terms: Terms, lots_to_base: int = 5) -> list[dict]:
+    """Quantity in BTC, whose lot here is 0.00001, and the limit in USD for one, whose tick is 0.1."""
+    return [
+        {"fill": "Quantity", "text": f"0.{terms.quantity:0{lots_to_base}}"},
+        {"fill": "Limit", "text": f"{terms.price // 10}.{terms.price % 10}"},
+    ]
+
+
+def _cancelling() -> list[dict]:
+    """A ticket that is refused, one whose proof is cancelled, and an order that is cancelled on chain."""
     return [
         {"say": "open"}, {"go": "/desk/order"},
         {"fill": "Quantity", "text": "7"}, {"fill": "Limit", "text": "52"},
         {"see": ".desk-checks .bad", "text": "deposit more"}, {"shot": "refused"},
-        *ticket, {"see": ".desk-checks .good", "text": "Order 1 of your 2"}, {"gone": ".desk-checks .bad"},
+        *_ticket(desk.BUYS), {"see": ".desk-checks .good", "text": "Order 1 of your 2"}, {"gone": ".desk-checks .bad"},
         {"shot": "order"}, {"click": "Prove and send"},
         {"click": "Cancel"}, {"see": ".task-cancelled", "text": "Nothing was sent"},
         {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
         {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"}, {"see": ".notice-warn", "text": "Keep this page open"},
-        {"shot": "sealed"}, {"say": "meet"}, {"see": ".task-done", "text": "Reveal"}, {"say": "confirm"},
-        {"see": "td .badge", "text": "revealed"}, {"say": "settle"}, {"see": "td .badge", "text": "filled"}, {"shot": "blotter"},
-        {"read": "td", "into": "blotter"},
+        {"shot": "sealed"}, {"click": "Cancel", "within": "td", "loose": True}, {"shot": "cancelling"}, {"click": "Cancel the order"},
+        {"see": ".task-done"}, {"say": "confirm"}, {"see": "td .badge", "text": "cancelled"}, {"gone": ".notice-warn"},
+    ]  # fmt: skip
+
+
+def _trading() -> list[dict]:
+    """Revealed by the page itself, since no agent is paired."""
+    return [
+        {"go": "/desk/order"}, *_ticket(desk.BUYS), {"see": ".desk-checks .good", "text": "Order 2 of your 2"},
+        {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
+        {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"},
+        {"say": "meet"}, {"see": ".task-done", "text": "Reveal"}, {"say": "confirm"},
+        {"see": "td .badge", "text": "revealed"}, {"say": "settle"}, {"see": "td .badge", "text": "filled"},
+        {"shot": "blotter"},
     ]  # fmt: skip
 
 
@@ -112,23 +140,36 @@ def _after() -> list[dict]:
     ]  # fmt: skip
 
 
-def _coming_back() -> list[dict]:
-    """Locked, and after a reload: the passphrase opens what is kept, without a signature."""
+def _handing_over(office: desk.Office) -> list[dict]:
+    """To the agent, which commits and reveals while no page is open."""
     return [
-        {"click": "Lock"}, {"see": "h1", "text": "Desk"}, {"reload": True},
-        {"fill": "Passphrase", "text": "quite another passphrase"}, {"click": "Unlock"},
-        {"see": "[role=alert]", "text": "wrong passphrase"}, {"shot": "unlock"},
-        {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"click": "Unlock"}, {"see": "h1", "text": "Balances"},
-        {"go": "/desk/history"}, {"see": "td", "text": "Withdrawal"},
+        {"say": "agent"}, {"go": "/desk/settings"}, {"fill": "Agent’s address", "text": office.address},
+        {"fill": "API key", "text": office.token}, {"click": "Pair"}, {"see": ".lamp-good"}, {"shot": "paired"},
+        {"say": "open"}, {"go": "/desk/order"}, *_ticket(desk.HANDED),
+        {"count": ".desk-checks .bad", "of": 0}, {"shot": "handing"}, {"click": "Hand it over"},
+        {"see": ".task-done", "text": "by the agent"}, {"say": "committed"}, {"go": "/desk/blotter"},
+        {"see": "td .badge", "text": "sealed"}, {"count": ".notice-warn", "of": 0}, {"shot": "handed"},
+        {"leave": True}, {"say": "meet"}, {"say": "revealed"}, {"say": "settle"},
     ]  # fmt: skip
 
 
-def _walk(plan: dict, chain: desk.Chain, folder: Path) -> dict:
+def _coming_back() -> list[dict]:
+    """The passphrase opens what is kept, without a signature; the agent is paired again by itself."""
+    return [
+        {"go": "/desk"}, {"fill": "Passphrase", "text": "quite another passphrase"}, {"click": "Unlock"},
+        {"see": "[role=alert]", "text": "wrong passphrase"}, {"shot": "unlock"},
+        {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"click": "Unlock"}, {"see": "h1", "text": "Balances"},
+        {"see": ".lamp-good"}, {"go": "/desk/blotter"}, {"count": "td .tone-good", "of": 2}, {"shot": "filled"},
+        {"go": "/desk/history"}, {"see": "td", "text": "Withdrawal"}, {"click": "Lock"}, {"see": "h1", "text": "Desk"},
+    ]  # fmt: skip
+
+
+def walk(plan: dict, chain: desk.Chain, folder: Path) -> dict:
     """Run the walk; where it says a word, do what that asks of the chain."""
     (folder / "plan.json").write_text(json.dumps(plan))
     command = ["node", "e2e/desk.mjs", folder / "plan.json"]
     walking = subprocess.Popen(
-        command, cwd=ROOT / "frontend", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=ROOT / "frontend", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     said, failures = [], []
 
@@ -136,10 +177,13 @@ def _walk(plan: dict, chain: desk.Chain, folder: Path) -> dict:
         for line in walking.stderr:
             said.append(line)
             word, _, what = line.strip().partition(" ")
-            if word != "say":
+            if word not in ("say", "ask"):
                 continue
             try:
                 getattr(chain, what)()
+                if word == "ask":
+                    walking.stdin.write("\n")
+                    walking.stdin.flush()
             except Exception as error:
                 failures.append(error)
                 walking.kill()
@@ -171,20 +215,22 @@ def test_no_page_is_wider_than_its_screen(use):
     assert not [(shot["name"], shot["look"]) for shot in use.report["shots"] if shot["overflow"] > 0]
 
 
-def test_nothing_is_asked_of_another_machine(use):
+def test_nothing_is_asked_of_another_machine_but_the_agent(use):
     assert use.report["outside"] == [] and use.report["console"] == []
 
 
 def test_one_signature_gives_the_key_and_one_more_proves_it(use):
-    """Declined once, given once, and once more before the first deposit; none after the reload."""
+    """Declined once, given once, and once more before the first deposit; none on coming back."""
     assert use.report["asked"].count("eth_signTypedData_v4") == 3
 
 
 def test_the_chain_holds_what_the_page_showed(use):
     """The same key in Python finds the same order, fill and movements, to the unit."""
     world = use.chain.world
-    [status] = world.restore(TRADER).orders()
+    cancelled, status, handed = world.restore(TRADER).orders()
+    assert (cancelled.fate, cancelled.forfeited) == (Fate.CANCELLED, 0)
     assert (status.placed.order.terms, status.fill) == (desk.BUYS, desk.SELLS.quantity)
+    assert (handed.placed.order.terms, handed.fill) == (desk.HANDED, desk.HANDED.quantity)
     rows = list(csv.DictReader(io.StringIO(use.report["read"]["csv"])))
     [deposited] = [row for row in rows if row["kind"] == "deposit"]
     assert int(deposited["amount"]) == 100 * 10**6

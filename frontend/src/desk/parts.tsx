@@ -145,7 +145,7 @@ const STAGES: Record<Stage, [name: string, doing: string]> = {
   key: ["Key", "Loading the proving key; kept in this browser afterwards"],
   witness: ["Witness", "Computing what is proven"],
   proof: ["Proof", "Proving on this machine"],
-  send: ["Send", "Sent: waiting for a block that holds it"],
+  send: ["Send", "Confirm it in your wallet if it asks; then a block takes it in"],
 };
 
 /** Where the task stands; one for the whole desk, said aloud as it changes. */

@@ -118,7 +118,7 @@ async function connected(connection: Connection, wallet: Announced): Promise<voi
     // Another account has another key.
     if (address && address.toLowerCase() !== now.address.toLowerCase()) {
       lock();
-      void connected({ ...now, address }, wallet);
+      void doing("Connecting", () => connected({ ...now, address }, wallet));
     } else if (chainId) session.set({ connection: { ...now, chainId }, problem: null });
   });
   change({ wallet: wallet.info.rdns });
@@ -223,11 +223,21 @@ async function reseal(): Promise<void> {
 // --- The chain ---
 
 let reading: Promise<void> | null = null;
+let again = false;
 
-/** Read what the chain says of the key; one reading at a time. */
+/** Read what the chain says of the key; one reading at a time, and one more for what was asked meanwhile. */
 export function sync(): Promise<void> {
-  reading ??= read().finally(() => (reading = null));
+  again = true;
+  reading ??= readOn();
   return reading;
+}
+
+async function readOn(): Promise<void> {
+  while (again) {
+    again = false;
+    await read();
+  }
+  reading = null;
 }
 
 async function read(): Promise<void> {

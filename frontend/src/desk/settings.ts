@@ -5,7 +5,7 @@ import { Store } from "./store";
 export interface Settings {
   /** The base URL of a carrier's service; "" if none. */
   carrier: string;
-  /** Who sends what is private, where the user has not said otherwise. */
+  /** Who is to send what is private, where it can: else the agent, a carrier, the account, in this order. */
   sender: "carrier" | "account" | "agent";
   notify: boolean;
   /** Minutes without a key or click after which the desk locks; 0 never. */
@@ -16,7 +16,7 @@ export interface Settings {
 
 export const LOCK_CHOICES = [5, 15, 60, 240, 0] as const;
 const STORED = "shadowpool:desk";
-const FRESH: Settings = { carrier: "", sender: "account", notify: false, lockAfter: 15, wallet: "" };
+const FRESH: Settings = { carrier: "", sender: "agent", notify: false, lockAfter: 15, wallet: "" };
 
 export const settings = new Store<Settings>(read());
 

@@ -142,7 +142,7 @@ test("settings are taken as far as they are of their kind", () => {
   expect(checked({ lockAfter: 60, notify: "yes", sender: "nobody" })).toMatchObject({
     lockAfter: 60,
     notify: false,
-    sender: "account",
+    sender: "agent",
   });
   expect(checked({ lockAfter: 7 }).lockAfter).toBe(15);
 });

@@ -52,7 +52,7 @@ export const Blotter = desk(() => {
           ["Open", open.length, `${atStake(orders).length} still sealed`],
           ["Due to reveal", toReveal(orders).length],
           ["Filled", filled.length, `of ${orders.length} placed`],
-          ["Better than the reference", <Better orders={filled} markets={markets} />],
+          ["Against the reference", <Better orders={filled} markets={markets} />],
         ]}
       />
       {shown.state !== "none" && <Handed orders={shown.orders} markets={markets} />}
