@@ -128,11 +128,12 @@ def test_p1_no_word_is_told_twice(sent):
 
 def shape(world, transaction: str) -> dict:
     found = world.chain.web3.eth.get_transaction(transaction)
+    base = world.chain.web3.eth.get_block(found["blockNumber"] - 1)["baseFeePerGas"]
     data = bytes(found["input"])
     return {
         "to": found["to"], "function": data[:4], "length": len(data), "small": [min(len(one), 13) for one in _words(data)],
-        "type": found["type"], "value": found["value"], "tip": found["maxPriorityFeePerGas"],
-        "access": found.get("accessList"),
+        "type": found["type"], "value": found["value"], "access": found.get("accessList"),
+        "fees": (found["maxFeePerGas"] - 4 * base, found["maxPriorityFeePerGas"]),
     }  # fmt: skip
 
 
