@@ -3,7 +3,7 @@
 import { useEffect } from "react";
 
 import { useLive } from "../api/live";
-import { agentState } from "./agent";
+import { agentState, heard } from "./agent";
 import { atStake, forgetDuties, work } from "./duties";
 import { lock, session, sync } from "./session";
 import { settings } from "./settings";
@@ -16,7 +16,9 @@ export function Heart() {
   const { block, revision } = useLive();
   const { lockAfter } = useStore(settings);
   useEffect(() => {
-    if (block !== null) void sync().then(work);
+    if (block === null) return;
+    heard(block);
+    void sync().then(work);
   }, [block, revision]);
   useEffect(() => forgetDuties, []);
   useEffect(() => lockWhenIdle(lockAfter), [lockAfter]);

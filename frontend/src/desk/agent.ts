@@ -1,12 +1,13 @@
 /** The institution's own agent, while the page is paired with it: what it says of itself and of the orders it holds. */
 
+import { works } from "./checks";
 import { AgentClient, type AgentOrder, type AgentStatus, type Terms } from "./sdk";
 import { Store } from "./store";
 import { explain } from "./tasks";
 
 export interface AgentView {
   url: string | null;
-  /** silent: it does not answer; stopped: its kill switch is on. */
+  /** silent: it does not answer; stopped: its kill switch is on, or the chain goes on without it. */
   state: "none" | "running" | "silent" | "stopped";
   status: AgentStatus | null;
   /** By their last event. */
@@ -24,6 +25,12 @@ interface Pairing {
 }
 
 let pairing: Pairing | null = null;
+let head = 0;
+
+/** The chain's head, as this page hears of it. */
+export function heard(block: number): void {
+  head = block;
+}
 
 export function agentState(): AgentView["state"] {
   return agent.get().state;
@@ -87,7 +94,7 @@ async function watch(mine: Pairing): Promise<void> {
 async function look(mine: Pairing): Promise<Error | null> {
   try {
     const status = await mine.client.status();
-    if (pairing === mine) agent.set({ status, state: status.killed ? "stopped" : "running", problem: null });
+    if (pairing === mine) agent.set({ status, state: works(status, head) ? "running" : "stopped", problem: null });
     return null;
   } catch (error) {
     if (pairing === mine) agent.set({ state: "silent", problem: explain(error) });

@@ -2,7 +2,7 @@
 
 import type { Market } from "../api/types";
 import { decimal, grouped, marketName, price, pairOf, tokenAmount, tokenName, windowsOf } from "../format";
-import type { Issued, Lock, OrderStatus, OwnedNote, Terms } from "./sdk";
+import type { AgentStatus, Issued, Lock, OrderStatus, OwnedNote, Terms } from "./sdk";
 
 export interface Check {
   name: string;
@@ -158,4 +158,13 @@ function reveal({ agent }: Facts): Check {
       ? "Your agent does not answer: keep this page open until the order is revealed, or its bond is at stake."
       : "No agent is paired: keep this page open and unlocked until the order is revealed, or its bond is at stake.";
   return { name, state: "warn", text };
+}
+
+/** An agent that has done nothing for so long, and is so many blocks behind, will not reveal in time. */
+const STILL_MS = 60_000;
+const BEHIND_BLOCKS = 12;
+
+/** Whether an agent may be relied on to reveal: one that only answers does not. */
+export function works({ killed, lastRound, block }: AgentStatus, head: number, now = Date.now()): boolean {
+  return !killed && (now - lastRound < STILL_MS || head - block <= BEHIND_BLOCKS);
 }

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 
 import type { Market } from "../api/types";
 import { pairOf } from "../format";
-import { checkOrder, epochNow, type Facts, funding, passes } from "./checks";
+import { checkOrder, epochNow, type Facts, funding, passes, works } from "./checks";
 import { improvement } from "./pages/improvement";
-import type { OrderStatus, OwnedNote } from "./sdk";
+import type { AgentStatus, OrderStatus, OwnedNote } from "./sdk";
 import { checked, urlProblem } from "./settings";
 import { exactPrice, exactQuantity, parseAmount, parsePrice, parseQuantity } from "./units";
 
@@ -136,6 +136,14 @@ test("improvement is against the reference, for the side taken", () => {
     -40n,
   );
   expect(improvement({ ...order, fill: 0n })).toBeNull();
+});
+
+test("an agent that only answers is not relied on", () => {
+  const status = { killed: false, lastRound: 1_000, block: 100 } as AgentStatus;
+  expect(works(status, 130, 20_000)).toBe(true);
+  expect(works(status, 105, 900_000)).toBe(true);
+  expect(works(status, 130, 900_000)).toBe(false);
+  expect(works({ ...status, killed: true }, 100, 2_000)).toBe(false);
 });
 
 test("settings are taken as far as they are of their kind", () => {

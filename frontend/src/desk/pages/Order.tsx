@@ -287,7 +287,8 @@ function useQuote(market: number | null, terms: Terms | null): Check[] {
 
 function agentCheck({ name, passed, reason }: Quote["checks"][number]): Check {
   const text = reason ?? "Passed";
-  return { name: name[0]!.toUpperCase() + name.slice(1), state: passed ? "good" : "bad", text };
+  const words = name.replaceAll("_", " ");
+  return { name: words[0]!.toUpperCase() + words.slice(1), state: passed ? "good" : "bad", text };
 }
 
 function worst(
