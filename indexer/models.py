@@ -13,12 +13,18 @@ Numbers are exact in every database. A `Word` is an integer of [0, 2^256), `Word
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import NUMERIC
 from sqlalchemy.types import CHAR, TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from offchain.field import check_range
+
+
+class Model(SQLModel):
+    """A table of the indexer's. Those of other services in the same process are none of its."""
+
+    metadata = MetaData()
 
 
 class Word(TypeDecorator):
@@ -103,14 +109,14 @@ def _flag() -> Any:
     return Field(sa_type=Boolean)
 
 
-class _Row(SQLModel):
+class _Row(Model):
     """What every fact has: where its event stands."""
 
     block: int = _int(index=True)
     log_index: int = _int()
 
 
-class _Log(SQLModel):
+class _Log(Model):
     """A fact that may be stated again and again: its event is its key."""
 
     block: int = _int(primary_key=True)
@@ -127,7 +133,7 @@ class _OfEpoch(_Row):
 # --- The chain ---
 
 
-class Block(SQLModel, table=True):
+class Block(Model, table=True):
     """Every block from the deployment's first. `timestamp` in seconds."""
 
     __tablename__ = "blocks"
@@ -137,7 +143,7 @@ class Block(SQLModel, table=True):
     timestamp: int = _int(index=True)
 
 
-class Transaction(SQLModel, table=True):
+class Transaction(Model, table=True):
     """A transaction in which one of our contracts said something. `target` None for a creation;
     `contract` and `method` (the function's name) where it calls one of ours. `gas_price` in wei."""
 
@@ -514,14 +520,14 @@ class Quote(_Log, table=True):
     account: str | None = _text(nullable=True)
 
 
-CHAIN_TABLES = tuple(SQLModel.metadata.sorted_tables)
+CHAIN_TABLES = tuple(Model.metadata.sorted_tables)
 """What a fresh sync of the same blocks makes again, to the byte."""
 
 
 # --- The indexer's own ---
 
 
-class Sync(SQLModel, table=True):
+class Sync(Model, table=True):
     """One row: which deployment is followed, and how far. `block` is the last taken in, `head` the
     chain's when last asked; `compared` the last at which the contracts confirmed roots and chains."""
 
@@ -537,7 +543,7 @@ class Sync(SQLModel, table=True):
     reason: str | None = _text(nullable=True)
 
 
-class Divergence(SQLModel, table=True):
+class Divergence(Model, table=True):
     """Each time that the indexer stopped: at which block, when (seconds), and why."""
 
     __tablename__ = "divergences"

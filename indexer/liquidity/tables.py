@@ -1,9 +1,9 @@
 """Tables of the liquidity windows: derived from `prints` and `blocks`, or imported. No fact of the chain is here alone."""
 
 from sqlalchemy import BigInteger, Boolean, Integer, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from indexer.models import Word
+from indexer.models import Model, Word
 
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
@@ -20,7 +20,7 @@ def _word(**options) -> int:
     return Field(sa_type=Word, **options)
 
 
-class LiquidityStream(SQLModel, table=True):
+class LiquidityStream(Model, table=True):
     """One row, made by the migration: the last block that the windows know (hash None before the first), and
     the watermark in seconds, which never goes back."""
 
@@ -31,7 +31,7 @@ class LiquidityStream(SQLModel, table=True):
     watermark: int = _int()
 
 
-class LiquidityPrint(SQLModel, table=True):
+class LiquidityPrint(Model, table=True):
     """A print that the windows count: the block that it came in, the window that it fell into, and whether
     the watermark had passed that window's end."""
 
@@ -44,7 +44,7 @@ class LiquidityPrint(SQLModel, table=True):
     late: bool = Field(sa_type=Boolean)
 
 
-class LiquidityWindow(SQLModel, table=True):
+class LiquidityWindow(Model, table=True):
     """Prints of one market in [start, start + 300 s): indexer.liquidity.windows says what the columns mean."""
 
     __tablename__ = "liquidity_windows"
@@ -60,7 +60,7 @@ class LiquidityWindow(SQLModel, table=True):
     late: int = _int()
 
 
-class AtsWeek(SQLModel, table=True):
+class AtsWeek(Model, table=True):
     """Shares that a venue reported for the week from `start` (Monday, UTC)."""
 
     __tablename__ = "ats_weeks"
@@ -69,7 +69,7 @@ class AtsWeek(SQLModel, table=True):
     shares: int = _int()
 
 
-class AtsImport(SQLModel, table=True):
+class AtsImport(Model, table=True):
     """A file that changed ats_weeks: its sha256, rows in it, how many were new, how many replaced others."""
 
     __tablename__ = "ats_imports"

@@ -264,4 +264,4 @@ def test_behind_a_follower_that_goes_back(engines):
 def test_the_windows_are_no_facts_of_the_chain():
     """A rollback deletes facts by block; the windows follow by their own job."""
     assert not {table.name for table in models.CHAIN_TABLES} & {PRINTS.name, WINDOWS.name, STREAM.name}
-    assert {table.name for table in (PRINTS, WINDOWS, STREAM)} <= set(models.SQLModel.metadata.tables)
+    assert {table.name for table in (PRINTS, WINDOWS, STREAM)} <= set(models.Model.metadata.tables)
