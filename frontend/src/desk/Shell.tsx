@@ -58,6 +58,7 @@ const AGENT: Record<AgentView["state"], [tone: string, text: string]> = {
   running: ["good", "running"],
   silent: ["bad", "silent"],
   stopped: ["bad", "stopped"],
+  foreign: ["bad", "not yours"],
 };
 
 function AgentItem({ shown }: { shown: AgentView }) {
@@ -124,6 +125,11 @@ function Warnings() {
       {paired === "silent" && (
         <Notice tone="bad">
           <strong>Your agent does not answer.</strong> {problem}
+        </Notice>
+      )}
+      {paired === "foreign" && (
+        <Notice tone="bad">
+          <strong>The agent is not yours.</strong> {problem}
         </Notice>
       )}
       {status?.problems.map((text) => (

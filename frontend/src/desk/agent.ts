@@ -1,14 +1,17 @@
 /** The institution's own agent, while the page is paired with it: what it says of itself and of the orders it holds. */
 
-import { works } from "./checks";
+import { type Identity, stranger, works } from "./checks";
 import { AgentClient, type AgentOrder, type AgentStatus, type Terms } from "./sdk";
 import { Store } from "./store";
 import { explain } from "./tasks";
 
 export interface AgentView {
   url: string | null;
-  /** silent: it does not answer; stopped: its kill switch is on, or the chain goes on without it. */
-  state: "none" | "running" | "silent" | "stopped";
+  /**
+   * silent: it does not answer; stopped: its kill switch is on, or the chain goes on without it; foreign: it is of
+   * another key, pool or chain.
+   */
+  state: "none" | "running" | "silent" | "stopped" | "foreign";
   status: AgentStatus | null;
   /** By their last event. */
   orders: AgentOrder[];
@@ -21,6 +24,7 @@ export const agent = new Store<AgentView>(NONE);
 
 interface Pairing {
   client: AgentClient;
+  own: Identity;
   end: AbortController;
 }
 
@@ -36,9 +40,9 @@ export function agentState(): AgentView["state"] {
   return agent.get().state;
 }
 
-/** Pair with the agent at `url`, and follow it from then on. The error says why it refuses; it is tried again. */
-export async function pair(url: string, key: string): Promise<void> {
-  const mine: Pairing = { client: new AgentClient(url, key), end: new AbortController() };
+/** Pair `own` key with the agent at `url`, and follow it. The error says why it refuses; it is tried again. */
+export async function pair(url: string, key: string, own: Identity): Promise<void> {
+  const mine: Pairing = { client: new AgentClient(url, key), own, end: new AbortController() };
   unpair();
   pairing = mine;
   agent.set({ url, state: "silent" });
@@ -94,8 +98,10 @@ async function watch(mine: Pairing): Promise<void> {
 async function look(mine: Pairing): Promise<Error | null> {
   try {
     const status = await mine.client.status();
-    if (pairing === mine) agent.set({ status, state: works(status, head) ? "running" : "stopped", problem: null });
-    return null;
+    const problem = stranger(status, mine.own);
+    const state = problem ? "foreign" : works(status, head) ? "running" : "stopped";
+    if (pairing === mine) agent.set({ status, state, problem });
+    return problem === null ? null : new Error(problem);
   } catch (error) {
     if (pairing === mine) agent.set({ state: "silent", problem: explain(error) });
     return error as Error;

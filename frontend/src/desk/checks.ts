@@ -160,6 +160,25 @@ function reveal({ agent }: Facts): Check {
   return { name, state: "warn", text };
 }
 
+/** What an agent must be of to act for a key. */
+export interface Identity {
+  chainId: number;
+  pool: string;
+  /** The key's shielded address, as text. */
+  address: string;
+}
+
+/** Why an agent cannot act for `own` key, or null. */
+export function stranger(status: AgentStatus, own: Identity): string | null {
+  if (status.chainId !== own.chainId)
+    return `This agent is on chain ${status.chainId}, your key on chain ${own.chainId}: pair that of this chain.`;
+  if (status.pool.toLowerCase() !== own.pool.toLowerCase())
+    return "This agent is of another pool: pair that of this one.";
+  if (status.address !== own.address)
+    return "This agent holds another key, and would not reveal your orders: pair that of your own key.";
+  return null;
+}
+
 /** An agent that has done nothing for so long, and is so many blocks behind, will not reveal in time. */
 const STILL_MS = 60_000;
 const BEHIND_BLOCKS = 12;

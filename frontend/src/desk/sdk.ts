@@ -9,7 +9,7 @@ import { Wallet } from "../../sdk/src/wallet";
 export { AgentClient } from "../../sdk/src/agent";
 export type { AgentOrder, AgentStatus, Quote } from "../../sdk/src/agent";
 export { CarrierClient } from "../../sdk/src/carrier/client";
-export { ShieldedKey } from "../../sdk/src/crypto/keys";
+export { ShieldedKey, addressText } from "../../sdk/src/crypto/keys";
 export { readDeployment } from "../../sdk/src/deployment";
 export type { Deployment, Hex, OwnedNote, Signer, Stage, Terms } from "../../sdk/src/types";
 export { type Wallet, exportRows, readCredential, toCsv } from "../../sdk/src/wallet";

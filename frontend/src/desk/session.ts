@@ -9,6 +9,7 @@ import { type Connection, connect, follow, switchChain } from "../wallets/connec
 import { type Announced, wallets } from "../wallets/discover";
 import { signKey } from "../wallets/sign";
 import * as agents from "./agent";
+import type { Identity } from "./checks";
 import { presence } from "./presence";
 import {
   type Deployment,
@@ -20,6 +21,7 @@ import {
   ShieldedKey,
   type Signer,
   type Wallet,
+  addressText,
   openWallet,
   prover,
   readCredential,
@@ -70,6 +72,8 @@ export const session = new Store<Session>({
 let secrets: Secrets | null = null;
 let sealer: Sealer | null = null;
 let unfollow: () => void = () => undefined;
+/** Counts the locks: what began before the last one must not open anything after it. */
+let turn = 0;
 
 // --- The wallet ---
 
@@ -109,7 +113,9 @@ export function signerOf({ connection, deployment }: Session): Signer | null {
 }
 
 async function connected(connection: Connection, wallet: Announced): Promise<void> {
+  const mine = turn;
   const deployment = readDeployment(await get<unknown>("/v1/deployment"));
+  if (mine !== turn) return;
   unfollow();
   unfollow = follow(connection, ({ address, chainId }) => {
     const { connection: now } = session.get();
@@ -124,7 +130,7 @@ async function connected(connection: Connection, wallet: Announced): Promise<voi
   change({ wallet: wallet.info.rdns });
   session.set({ connection, deployment });
   const kept = await shelf.read(place()).catch(() => undefined);
-  session.set({ kept: kept !== undefined });
+  if (mine === turn) session.set({ kept: kept !== undefined });
 }
 
 // --- The key ---
@@ -133,16 +139,18 @@ async function connected(connection: Connection, wallet: Announced): Promise<voi
 export const signIn = () =>
   doing("Waiting for your signature", async () => {
     const { connection, deployment } = session.get();
+    const mine = turn;
     const key = await signKey(connection!, deployment!);
-    await opened(key, { sk: hex(key.sk), credential: null, agent: null }, null);
+    await opened(key, { sk: hex(key.sk), credential: null, agent: null }, null, mine);
   });
 
 export const unlock = (passphrase: string) =>
   doing("Opening what is kept here", async () => {
+    const mine = turn;
     const record = await shelf.read(place());
     if (!record) throw new Error("nothing is kept here for this account: sign again");
     const found = await unseal(record, passphrase);
-    await opened(new ShieldedKey(BigInt(found.secrets.sk)), found.secrets, found.sealer);
+    await opened(new ShieldedKey(BigInt(found.secrets.sk)), found.secrets, found.sealer, mine);
   });
 
 /**
@@ -156,13 +164,17 @@ export async function proveKey(): Promise<void> {
     throw new Error(
       "this wallet signs differently each time, so that its key could not be found again: use another one",
     );
+  if (session.get().owner !== owner) throw new Error("the desk was locked meanwhile: nothing was sent");
   session.set({ proven: true });
 }
 
 /** Keep the secrets in this browser, sealed with a passphrase. */
 export const keep = (passphrase: string) =>
   doing("Sealing", async () => {
-    sealer = await makeSealer(passphrase);
+    const mine = turn;
+    const made = await makeSealer(passphrase);
+    if (mine !== turn) return;
+    sealer = made;
     await reseal();
     session.set({ kept: true, sealing: true });
   });
@@ -176,26 +188,31 @@ export const discard = () =>
   });
 
 export function lock(): void {
+  turn += 1;
   [secrets, sealer] = [null, null];
   abandon();
   prover.stop();
   agents.unpair();
-  session.set({ ...CLOSED, problem: null });
+  session.set({ ...CLOSED, busy: null, problem: null });
   presence.set({ open: false });
 }
 
-async function opened(key: ShieldedKey, found: Secrets, by: Sealer | null): Promise<void> {
+async function opened(key: ShieldedKey, found: Secrets, by: Sealer | null, mine: number): Promise<void> {
+  if (mine !== turn) return;
   const { deployment, connection } = session.get();
   session.set({ busy: "Reading the chain" });
-  const wallet = await openWallet(deployment!, key, connection!.provider, (block, target) =>
-    session.set({ busy: `Reading the chain, block ${block} of ${target}` }),
-  );
+  const wallet = await openWallet(deployment!, key, connection!.provider, (block, target) => {
+    if (mine === turn) session.set({ busy: `Reading the chain, block ${block} of ${target}` });
+  });
+  if (mine !== turn) return;
   [secrets, sealer] = [found, by];
   const issued = found.credential === null ? null : readCredential(found.credential);
-  session.set({ wallet, owner: key.owner, issued, sealing: by !== null, proven: by !== null });
+  // Sealing a key proves nothing of the wallet that signed it; the chain's history may.
+  session.set({ wallet, owner: key.owner, issued, sealing: by !== null, proven: false });
   await sync();
+  if (mine !== turn) return;
   presence.set({ open: true, lock });
-  if (found.agent) void agents.pair(found.agent.url, found.agent.key);
+  if (found.agent) void agents.pair(found.agent.url, found.agent.key, identity()).catch(() => undefined);
 }
 
 // --- What is sealed with it ---
@@ -210,7 +227,7 @@ export async function giveCredential(text: string | null): Promise<void> {
 }
 
 export async function pairAgent(agent: Secrets["agent"]): Promise<void> {
-  if (agent) await agents.pair(agent.url, agent.key);
+  if (agent) await agents.pair(agent.url, agent.key, identity());
   else agents.unpair();
   secrets = { ...secrets!, agent };
   await reseal();
@@ -267,21 +284,28 @@ function place(): Place {
   };
 }
 
+function identity(): Identity {
+  const { chainId, pool } = place();
+  return { chainId, pool, address: addressText(session.get().wallet!.key.address) };
+}
+
 function hex(word: bigint): Hex {
   return `0x${word.toString(16).padStart(64, "0")}`;
 }
 
-/** Run what may fail, with what it waits for on show, and then why it failed. */
+/** Run what may fail, with what it waits for on show, and then why it failed; whether it was done before any lock. */
 async function doing(what: string, act: () => Promise<void>): Promise<boolean> {
   if (session.get().busy) return false;
+  const mine = turn;
   session.set({ busy: what, problem: null });
   try {
     await act();
-    return true;
+    return mine === turn;
   } catch (error) {
-    session.set({ problem: explain(error) });
+    if (mine === turn) session.set({ problem: explain(error) });
     return false;
   } finally {
-    session.set({ busy: null });
+    // A lock ended the waiting already, and something else may be awaited by now.
+    if (mine === turn) session.set({ busy: null });
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Market } from "../api/types";
 import { pairOf } from "../format";
-import { checkOrder, epochNow, type Facts, funding, passes, works } from "./checks";
+import { checkOrder, epochNow, type Facts, funding, passes, stranger, works } from "./checks";
 import { improvement } from "./pages/improvement";
 import type { AgentStatus, OrderStatus, OwnedNote } from "./sdk";
 import { checked, urlProblem } from "./settings";
@@ -46,6 +46,22 @@ test("what people type becomes exact integers, or says why not", () => {
   expect(parsePrice("52.04", PAIR)).toMatchObject({ problem: expect.stringContaining("52.00 and 52.10") });
   expect(parsePrice("", PAIR)).toEqual({ problem: "" });
   expect(parsePrice("9".repeat(30), PAIR)).toHaveProperty("problem");
+});
+
+test.each(["0,5", "1,500", "1,50.5", "1,5000.0", "0,500.0", "1.500,25", ",5"])(
+  "the comma of %s is not guessed at",
+  (text) => {
+    expect(parseAmount(text, USD)).toEqual({ problem: "Use a point before the decimals." });
+  },
+);
+
+test("an agent is of this very key, pool and chain", () => {
+  const own = { chainId: 1, pool: "0xAb", address: "1.2.3" };
+  const status = { ...own, pool: "0xab" } as unknown as AgentStatus;
+  expect(stranger(status, own)).toBeNull();
+  expect(stranger({ ...status, chainId: 2 }, own)).toContain("chain 2");
+  expect(stranger({ ...status, pool: "0xac" }, own)).toContain("pool");
+  expect(stranger({ ...status, address: "1.2.4" }, own)).toContain("another key");
 });
 
 test("a price and a quantity as text are what they came from", () => {

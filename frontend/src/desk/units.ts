@@ -6,6 +6,7 @@ import type { Token } from "../api/types";
 export type Parsed = { value: bigint } | { problem: string };
 
 const NUMBER = /^(\d{1,40})(?:\.(\d{0,40}))?$/;
+const GROUPED = /^[1-9]\d{0,2}(?:,\d{3})+\.\d+$/;
 const LIMIT = 1n << 64n;
 const MAX_AMOUNT = 1n << 128n;
 
@@ -62,8 +63,11 @@ export function exactQuantity(lots: bigint, pair: Pair): string {
 }
 
 function rational(text: string): { digits: bigint; scale: bigint } | { problem: string } {
-  const cleaned = text.trim().replaceAll(/[, _]/g, "");
-  if (!cleaned) return { problem: "" };
+  const spaced = text.trim().replaceAll(/[ _]/g, "");
+  if (!spaced) return { problem: "" };
+  // Elsewhere a comma is the decimal point, so that 1,500 may mean one and a half.
+  if (spaced.includes(",") && !GROUPED.test(spaced)) return { problem: "Use a point before the decimals." };
+  const cleaned = spaced.replaceAll(",", "");
   const found = NUMBER.exec(cleaned);
   if (!found) return { problem: "A number in decimal digits is needed, with a point before its decimals." };
   const [, whole, fraction = ""] = found;

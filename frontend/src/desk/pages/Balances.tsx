@@ -9,7 +9,7 @@ import type { OwnedNote } from "../sdk";
 import { session, sync } from "../session";
 import { PROVEN, run } from "../tasks";
 import { useStore } from "../store";
-import { useWay } from "./Senders";
+import { useFee, useWay } from "./Senders";
 import { Deposit, Withdraw } from "./Move";
 import { isOpen, largestPair, tokensOf, total, unspent } from "./shared";
 
@@ -113,10 +113,11 @@ function Notes({ token, notes }: { token: Token; notes: OwnedNote[] }) {
 export function Join({ token, pairs, done }: { token: Token; pairs: number; done: () => void }) {
   const { wallet } = useStore(session);
   const { sender, choice } = useWay(false);
+  const { fee, problem } = useFee(token.address, sender);
   const join = async () => {
     done();
     await run(`Join notes in ${tokenName(token)}`, PROVEN, (progress) =>
-      wallet!.consolidate(token.address as `0x${string}`, { sender: sender!, ...progress }),
+      wallet!.consolidate(token.address as `0x${string}`, { sender: sender!, fee: fee!, ...progress }),
     );
     await sync();
   };
@@ -127,13 +128,19 @@ export function Join({ token, pairs, done }: { token: Token; pairs: number; done
         transaction for each pair.
       </p>
       {choice}
+      {problem && <p className="said bad">{problem}</p>}
       <div className="actions">
-        <button type="button" className="primary" disabled={!sender} onClick={() => void join()}>
+        <button type="button" className="primary" disabled={!sender || fee === null} onClick={() => void join()}>
           Join {decimal(BigInt(2 * pairs), 0)} notes
         </button>
         <button type="button" onClick={done}>
           Not now
         </button>
+        {fee !== null && fee > 0n && (
+          <span className="note">
+            and {tokenAmount(fee, token)} × {pairs} {tokenName(token)} to the carrier
+          </span>
+        )}
       </div>
     </div>
   );

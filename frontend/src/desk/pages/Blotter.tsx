@@ -55,7 +55,7 @@ export const Blotter = desk(() => {
           ["Against the reference", <Better orders={filled} markets={markets} />],
         ]}
       />
-      {shown.state !== "none" && <Handed orders={shown.orders} markets={markets} />}
+      {shown.state !== "none" && shown.state !== "foreign" && <Handed orders={shown.orders} markets={markets} />}
       <Section title="Orders">
         {taking && (
           <div className="card form">

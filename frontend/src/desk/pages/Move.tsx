@@ -117,17 +117,21 @@ export function Withdraw({ tokens }: { tokens: Token[] }) {
     (one) => `${tokenAmount(usable(one), one)} ${tokenName(one)} spendable`,
     tokens.find(usable),
   );
-  const fee = useFee(token.address, sender);
+  const { fee, problem } = useFee(token.address, sender);
   const funded = amount === null ? null : funding(view!.notes, token.address, amount + (fee ?? 0n)).state;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     const done = await run(`Withdraw ${tokenAmount(amount!, token)} ${tokenName(token)}`, PROVEN, (progress) =>
-      state.wallet!.withdraw(token.address as Hex, amount!, recipient as Hex, { sender: sender!, ...progress }),
+      state.wallet!.withdraw(token.address as Hex, amount!, recipient as Hex, {
+        sender: sender!,
+        fee: fee!,
+        ...progress,
+      }),
     );
     if (done) clear();
     await sync();
   };
-  const ready = sender && funded === "covered" && ADDRESS.test(recipient);
+  const ready = sender && fee !== null && funded === "covered" && ADDRESS.test(recipient);
   return (
     <form className="card form" aria-label="Withdraw" onSubmit={(event) => void submit(event)}>
       {fields}
@@ -140,6 +144,7 @@ export function Withdraw({ tokens }: { tokens: Token[] }) {
         problem={ADDRESS.test(recipient) ? null : "An address is needed: 0x and 40 hexadecimal digits."}
       />
       {choice}
+      {problem && <p className="said bad">{problem}</p>}
       <div className="actions">
         <button type="submit" className="primary" disabled={!ready || current?.state === "running"}>
           Withdraw

@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useMemo, useState } from "react";
+import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 
 import { useLive } from "../../api/live";
 import type { Market } from "../../api/types";
@@ -86,11 +86,22 @@ function Ticket({ market, markets, choose }: TicketProps) {
     ? `${side === "buy" ? "Buy" : "Sell"} ${quantity(terms.quantity, pair)} ${tokenName(market.base)}`
     : "";
 
+  // An answer may be lost: the same ticket sent again is the same order, until it succeeded or was changed.
+  const named = useRef<{ ticket: string; id: string } | null>(null);
+  const nameOf = ({ side, quantity, price }: Terms): string => {
+    const ticket = `${market.market}/${side}/${quantity}/${price}`;
+    if (named.current?.ticket !== ticket) named.current = { ticket, id: freshId() };
+    return named.current.id;
+  };
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     const done =
       way === "agent"
-        ? await run(`${title}, by the agent`, SENT, async () => void (await hand(freshId(), market.market, terms!)))
+        ? await run(
+            `${title}, by the agent`,
+            SENT,
+            async () => void (await hand(nameOf(terms!), market.market, terms!)),
+          )
         : await run(title, PROVEN, async (progress) => {
             const { receipt } = await state.wallet!.commit(market.market, terms!, state.issued!, {
               sender: sender!,
@@ -98,7 +109,10 @@ function Ticket({ market, markets, choose }: TicketProps) {
             });
             return receipt;
           });
-    if (done) setAmount("");
+    if (done) {
+      named.current = null;
+      setAmount("");
+    }
     await sync();
   };
 

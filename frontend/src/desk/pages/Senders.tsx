@@ -6,6 +6,7 @@ import type { Hex, Sender } from "../sdk";
 import { session, signerOf } from "../session";
 import { type Settings, change, settings } from "../settings";
 import { useStore } from "../store";
+import { explain } from "../tasks";
 
 export type Way = Settings["sender"];
 
@@ -56,23 +57,41 @@ export function useWay(agents: boolean): { way: Way; sender: Sender | null; choi
   return { way, sender: way === "carrier" ? carrier : way === "account" ? signer : null, choice };
 }
 
-/** What a sender asks for moving an asset, in base units: an account nothing, null while a carrier has not said. */
-export function useFee(asset: string, sender: Sender | null): bigint | null {
+interface Asked {
+  fee: bigint | null;
+  problem: string | null;
+}
+
+const ASK_AGAIN_MS = 5_000;
+
+/**
+ * What a sender asks for moving an asset, in base units: an account nothing, null while a carrier has not said, and
+ * then why. What is shown must be what is paid: give it to the wallet, which would else ask the carrier anew.
+ */
+export function useFee(asset: string, sender: Sender | null): Asked {
   const { wallet } = useStore(session);
-  const [found, setFound] = useState<{ at: string; fee: bigint } | null>(null);
+  const [found, setFound] = useState<(Asked & { at: string }) | null>(null);
   const carrier = typeof sender === "string" ? sender : null;
   const at = `${carrier} ${asset}`;
   useEffect(() => {
     if (!carrier || !wallet) return;
     let current = true;
-    wallet.feeOf(asset as Hex, { sender: carrier }).then(
-      (fee) => current && setFound({ at, fee }),
-      () => undefined, // sending says why
-    );
+    let timer = 0;
+    const ask = () =>
+      void wallet.feeOf(asset as Hex, { sender: carrier }).then(
+        (fee) => current && setFound({ at, fee, problem: null }),
+        (error: unknown) => {
+          if (!current) return;
+          setFound({ at, fee: null, problem: explain(error) });
+          timer = window.setTimeout(ask, ASK_AGAIN_MS);
+        },
+      );
+    ask();
     return () => {
       current = false;
+      window.clearTimeout(timer);
     };
   }, [at, wallet]);
-  if (!carrier) return 0n;
-  return found?.at === at ? found.fee : null;
+  if (!carrier) return { fee: 0n, problem: null };
+  return found?.at === at ? found : { fee: null, problem: null };
 }
