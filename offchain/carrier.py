@@ -167,13 +167,15 @@ class CarrierClient:
     def _once(self, method: str, path: str, body: dict | None) -> tuple[int, dict, float]:
         """(status, JSON object, seconds to wait) of one request."""
         with self._http.stream(method, self.url + API + path, json=body) as response:
-            content = b""
+            content, end = b"", time.monotonic() + REQUEST_SECONDS
             for part in response.iter_bytes():
+                if time.monotonic() > end:
+                    raise CarrierError(f"the carrier at {self.url} answers too slowly: use another one")
                 content += part
                 if len(content) > ANSWER_BYTES:
                     raise CarrierError(f"the carrier at {self.url} answers with too much: use another one")
             wait = response.headers.get("Retry-After", "1")
-            seconds = min(int(wait), 60) if wait.isascii() and wait.isdigit() else 1
+            seconds = min(int(wait), 60) if re.fullmatch("[0-9]{1,4}", wait) else 1
             try:
                 answer = httpx.Response(200, content=content).json()
             except (ValueError, RecursionError):

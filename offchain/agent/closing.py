@@ -13,6 +13,7 @@ from offchain.agent.purse import Sight
 from offchain.chain import ChainError
 from offchain.orders import ENDED, FORFEITS, Fate
 from offchain.records import EpochState
+from offchain.store import Busy
 
 STATES = {
     Fate.FILLED: OrderState.FILLED, Fate.CANCELLED: OrderState.CANCELLED, Fate.RECLAIMED: OrderState.RETURNED,
@@ -31,12 +32,20 @@ class Closing:
 
     def round(self, sights: list[Sight], head: int, block: int) -> None:
         for sight in sights:
-            entry = self._observe(sight, head)
-            if sight.live:
-                self._serve(sight, entry, head, block)
-            else:
-                self.core.problems.pop(f"bond:{sight.word}", None)
+            try:
+                self._one(sight, head, block)
+            except Busy:
+                raise
+            except Exception as error:      # one order's failure must not cost another its bond
+                self.core.failed(f"order:{sight.word}", error, head)
         self._vanished({sight.word for sight in sights})
+
+    def _one(self, sight: Sight, head: int, block: int) -> None:
+        entry = self._observe(sight, head)
+        if sight.live:
+            self._serve(sight, entry, head, block)
+        else:
+            self.core.problems.pop(f"bond:{sight.word}", None)
 
     # --- What the ledger shows of it ---
 

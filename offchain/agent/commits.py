@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from offchain import admission
 from offchain.agent.book import Entry, Parcel
-from offchain.agent.core import Core, choose_epoch, makes
+from offchain.agent.core import SLACK_BLOCKS, Core, choose_epoch, makes
 from offchain.agent.desk import OrderState
 from offchain.coins import InsufficientFunds, NeedsConsolidation
 from offchain.field import RangeError
@@ -49,8 +49,13 @@ class Commits:
             return self._end(entry, OrderState.FAILED, "unknown_market", f"no market {entry.order.market}")
         if entry.index is not None and (entry := self._unbound(entry, terms, block)) is None:
             return
-        if entry.index is None and entry.cancelling:
-            return self._end(entry, OrderState.CANCELLED, None, None)
+        killed = self.book.fact("killed")
+        if entry.index is None and (entry.cancelling or killed is not None):
+            why = (None, None) if entry.cancelling else ("killed", killed)
+            return self._end(entry, OrderState.CANCELLED, *why)
+        if terms.freeze_blocks + terms.reveal_blocks <= self.core.chain.confirmations + SLACK_BLOCKS:
+            why = f"the market's windows close before an order frozen {self.core.chain.confirmations} deep could be revealed"
+            return self._end(entry, OrderState.FAILED, "closed", why)
         need = self.core.blocks_for("commit", head, self.core.settings.commit_seconds)
         epoch, opens = self._epoch(entry, terms, head, need)
         if entry.last_epoch is None:

@@ -18,6 +18,7 @@ from offchain.calls import Call
 from offchain.carrier import CarrierClient, CarrierError
 from offchain.chain import Chain, ChainError, Reverted
 from offchain.outbox import Outbox
+from offchain.store import Busy
 
 PATIENCE = 3
 """Blocks that a carrier has before the next one is asked as well."""
@@ -123,7 +124,9 @@ class Courier:
     def _pump(self, route: AccountRoute, head: int) -> None:
         try:
             route.outbox.pump(head)
-        except ChainError as error:
+        except Busy:
+            raise
+        except Exception as error:      # one outbox that cannot be followed keeps nobody else from being served
             log.warning("outbox not followed", error=type(error).__name__)
 
     def _end(self, parcel: Parcel, block: int) -> Parcel | None:
@@ -167,6 +170,8 @@ class Courier:
             blame = str(error) if isinstance(error, CarrierError) else f"{route.name}: {error}"
             weight = 1 if parcel.only else 0    # others could not be asked
             return replace(parcel, refusals=parcel.refusals + weight, reason=blame, given=None)
+        except Exception as error:      # of the node, the database, or an answer that nobody foresaw: the next is asked
+            return replace(parcel, reason=f"{route.name}: {type(error).__name__}", given=None)
         given = head if parcel.given is None else parcel.given
         return replace(parcel, refusals=0, reason=None, had=True, given=given, tx=tx)
 

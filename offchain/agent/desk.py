@@ -18,6 +18,9 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 CHAIN_PREFIX = "chain:"
 """How orders are named that the agent found on the chain; no client may choose such a name."""
 
+RESERVED = {"fix:": "fix", "parent:": "slicer"}
+"""Beginnings of a client_id that only orders of that source have."""
+
 
 class OrderState(StrEnum):
     ACCEPTED = "accepted"       # written down; not on chain yet
@@ -73,6 +76,9 @@ class Ticket:
             raise TicketRefused("bad_ticket", "client_id must be 1 to 64 letters, digits, or any of . _ : -")
         if self.client_id.startswith(CHAIN_PREFIX):
             raise TicketRefused("bad_ticket", f"client_id must not begin with {CHAIN_PREFIX}: the agent names orders so")
+        for prefix, source in RESERVED.items():
+            if self.client_id.startswith(prefix) and self.source != source:
+                raise TicketRefused("bad_ticket", f"client_id must not begin with {prefix}: orders by {source} are named so")
         if self.side not in (Side.BUY, Side.SELL):
             raise TicketRefused("bad_ticket", "side must be 0 (buy) or 1 (sell)")
         _whole(self.market, 0, 1 << 63, "market")

@@ -119,10 +119,20 @@ class Acceptor:
                 log.warning("fix_too_many_connections", most=self.settings.max_connections)
                 link.close()
                 continue
-            connection = Connection(self, link)
-            with self._lock:
-                self._connections.add(connection)
+            try:
+                self._serve(Connection(self, link))
+            except (OSError, RuntimeError) as error:    # no descriptor or thread is left now
+                log.warning("fix_accept_failed", error=type(error).__name__)
+                link.close()
+
+    def _serve(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.add(connection)
+        try:
             connection.thread.start()
+        except RuntimeError:
+            self.closed(connection)
+            raise
 
     def _wake(self, name: str) -> None:
         with self._lock:

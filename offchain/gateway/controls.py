@@ -70,10 +70,10 @@ class Controls:
             present, before = self._set[kind]
             if version not in (None, present):
                 raise TicketRefused("version", f"they are at version {present}, not {version}: read them, and set them again")
-            name, after = kind.__name__.lower(), value.model_dump(mode="json")
+            name, after = kind.__name__.lower(), value.model_dump(mode="json", exclude_none=True)
             with transaction(self._engine) as session:
                 session.merge(Setting(name=name, version=present + 1, value=json.dumps(after)))
-                data = {"version": present + 1, "before": before.model_dump(mode="json"), "after": after}
+                data = {"version": present + 1, "before": before.model_dump(mode="json", exclude_none=True), "after": after}
                 append(session, name, actor, name, "set", data)
             self._set[kind] = present + 1, value
             return present + 1

@@ -85,4 +85,7 @@ def append(
 
 def _decision(row: Row) -> Decision:
     *facts, data, link = row
-    return Decision(*facts, json.loads(data), link)
+    try:
+        return Decision(*facts, json.loads(data), link)
+    except ValueError:      # longer than a row may be, and so cut
+        return Decision(*facts, {"cut": data}, link)

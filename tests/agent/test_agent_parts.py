@@ -6,10 +6,11 @@ import pytest
 
 from offchain.agent.book import Book, Parcel
 from offchain.agent.core import choose_epoch, makes
+from offchain.agent.desk import Ticket, TicketRefused
 from offchain.agent.moves import to_join
 from offchain.calls import Call
 from offchain.holdings import OwnedNote
-from offchain.notes import Note
+from offchain.notes import Note, Side
 from offchain.store import StoreError
 from tests.agent.sim import DEPLOYMENT, KEY, MARKET
 
@@ -59,3 +60,9 @@ def test_a_call_is_sealed_and_opens_as_it_was(tmp_path):
     book.close()
     with pytest.raises(StoreError, match="of agent a, not b"):
         Book.open(f"sqlite:///{tmp_path}/a.sqlite3", DEPLOYMENT, agent="b")
+
+
+@pytest.mark.parametrize("name, source", [("fix:OMS:1", "rest"), ("parent:june:7", "fix")])
+def test_names_of_one_source_are_no_other_s(name, source):
+    with pytest.raises(TicketRefused, match="must not begin"):
+        Ticket(name, 0, Side.BUY, 1, 1, source=source)

@@ -46,6 +46,13 @@ def test_limits_of_the_configuration_hold_where_none_were_set(desk, engine):
     assert Controls(DeskDouble(), engine, other).get(Limits) == (1, first)
 
 
+def given(value):
+    """What is set of it: a decision leaves out what is not."""
+    if not isinstance(value, dict):
+        return value
+    return {name: given(one) for name, one in value.items() if one is not None}
+
+
 def test_every_change_and_order_is_a_decision(gateway):
     gateway.ask("PUT", "/limits", LIMITS)
     gateway.ask("POST", "/orders", terms(client_id="good", quantity="1", price="5"))
@@ -65,7 +72,7 @@ def test_every_change_and_order_is_a_decision(gateway):
     assert big["actor"] == "rest:read-trade-move-admin" and big["data"]["quantity"] == "4"
     assert big["data"]["code"] == "order_quantity" and "would be 4 lots; the limit is 1" in big["data"]["reason"]
     [first, second] = [one["data"] for one in made if one["kind"] == "limits"]
-    assert first["after"] == LIMITS == second["before"] and (first["version"], second["version"]) == (1, 2)
+    assert first["after"] == given(LIMITS) == second["before"] and (first["version"], second["version"]) == (1, 2)
     assert gateway.controls.decisions.verify()[0] == max(one["number"] for one in made)
 
 
