@@ -11,6 +11,8 @@ import { useStore } from "./store";
 import { tasks } from "./tasks";
 
 const CHECK_MS = 5_000;
+/** The indexer's blocks beat sooner; where it is silent, the wallet's own node still tells of the chain. */
+const BEAT_MS = 6_000;
 
 export function Heart() {
   const { block, revision } = useLive();
@@ -20,6 +22,10 @@ export function Heart() {
     heard(block);
     void sync().then(work);
   }, [block, revision]);
+  useEffect(() => {
+    const timer = window.setInterval(() => void sync().then(work), BEAT_MS);
+    return () => window.clearInterval(timer);
+  }, []);
   useEffect(() => forgetDuties, []);
   useEffect(() => lockWhenIdle(lockAfter), [lockAfter]);
   useEffect(() => {

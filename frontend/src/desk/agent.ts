@@ -31,9 +31,9 @@ interface Pairing {
 let pairing: Pairing | null = null;
 let head = 0;
 
-/** The chain's head, as this page hears of it. */
+/** The chain's head, as this page hears of it, of its indexer and of the wallet's node. */
 export function heard(block: number): void {
-  head = block;
+  head = Math.max(head, block);
 }
 
 export function agentState(): AgentView["state"] {

@@ -160,6 +160,16 @@ function reveal({ agent }: Facts): Check {
   return { name, state: "warn", text };
 }
 
+/**
+ * Whether an order of an epoch may be revealed, as the wallet has it: its ledger, at `block`, holds the frozen set, and
+ * the next block is within the reveal window.
+ */
+export function revealable({ freeze, reveal, settle }: Span, block: number, head: number): boolean {
+  return block >= freeze && head >= reveal && head + 1 < settle;
+}
+
+type Span = Pick<ReturnType<typeof windowsOf>, "freeze" | "reveal" | "settle">;
+
 /** What an agent must be of to act for a key. */
 export interface Identity {
   chainId: number;

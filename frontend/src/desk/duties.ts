@@ -2,12 +2,13 @@
 
 import { grouped } from "../format";
 import { REJECTED } from "../wallets/eip1193";
-import { agentState } from "./agent";
-import type { OrderStatus, Sender } from "./sdk";
+import { agentState, heard } from "./agent";
+import { revealable } from "./checks";
+import type { OrderStatus, Receipt, Sender } from "./sdk";
 import { type Session, session, signerOf } from "./session";
 import { settings } from "./settings";
 import { Store } from "./store";
-import { SENT, run, tasks } from "./tasks";
+import { type Progress, SENT, run, tasks } from "./tasks";
 
 const RETRY_BLOCKS = 3;
 /** One that was sent is tried again only where a reorganisation has undone it. */
@@ -17,14 +18,24 @@ const UNDONE_BLOCKS = 12;
 const tried = new Map<bigint, number>();
 const told = new Set<bigint>();
 
-/** Reveals that the chain does not show yet: failed or declined, so that the user must see to them, and sent. */
-export const reveals = new Store<{ failed: ReadonlySet<bigint>; sent: ReadonlySet<bigint> }>({
-  failed: new Set(),
-  sent: new Set(),
-});
+interface Reveals {
+  failed: ReadonlySet<bigint>;
+  sent: ReadonlySet<bigint>;
+  underway: ReadonlySet<bigint>;
+}
 
-export function toReveal(orders: OrderStatus[]): OrderStatus[] {
-  return orders.filter(({ fate, epochState }) => fate === "committed" && epochState === "reveal");
+const NONE: Reveals = { failed: new Set(), sent: new Set(), underway: new Set() };
+
+/** Reveals that the chain does not show yet: failed or declined, so that the user must see to them; sent; on their way. */
+export const reveals = new Store<Reveals>(NONE);
+
+/** Orders that can be revealed now: by the head, since the epoch's state is that of a ledger some blocks behind. */
+export function toReveal({ wallet, view }: Session): OrderStatus[] {
+  if (!wallet || !view) return [];
+  return view.orders.filter(
+    ({ fate, placed }) =>
+      fate === "committed" && revealable(wallet.windows(placed.market, placed.epoch), view.block, view.head),
+  );
 }
 
 /** Orders that somebody has yet to reveal, now or later. */
@@ -44,42 +55,53 @@ export async function work(): Promise<void> {
   const state = session.get();
   const { view, wallet } = state;
   if (!view || !wallet) return;
+  heard(view.head);
   tellFills(view.orders);
   if (agentState() === "running") return;
-  const due = toReveal(view.orders).find(
+  const due = toReveal(state).find(
     ({ placed }) => view.block >= (tried.get(placed.quotaNullifier) ?? -Infinity) + RETRY_BLOCKS,
   );
-  if (due && tasks.get().current?.state !== "running") await reveal(due);
+  if (due) await reveal(due, senderOf(state));
 }
 
-/** Reveal one order now; whether it was. */
-export async function reveal({ placed }: OrderStatus): Promise<boolean> {
-  const state = session.get();
-  const sender = senderOf(state);
-  if (!state.wallet || !sender) return false;
-  tried.set(placed.quotaNullifier, state.view?.block ?? 0);
+/** Reveal one order now. */
+export async function reveal({ placed }: OrderStatus, sender: Sender | null): Promise<void> {
+  const { wallet, view } = session.get();
+  const { quotaNullifier } = placed;
+  if (!wallet || !view || !sender || reveals.get().underway.has(quotaNullifier)) return;
+  tried.set(quotaNullifier, view.block);
+  mark("underway", quotaNullifier, true);
   let declined = false;
-  const done = await run(`Reveal the order of epoch ${placed.epoch}`, SENT, async ({ onStage, signal }) => {
-    onStage("send");
+  const done = await beside(`Reveal the order of epoch ${placed.epoch}`, async (progress) => {
     try {
-      return await state.wallet!.reveal(placed, { sender, onStage, signal });
+      return await wallet.reveal(placed, { sender, ...progress });
     } catch (error) {
       declined = (error as { code?: unknown }).code === REJECTED;
       throw error;
     }
   });
-  const { quotaNullifier } = placed;
-  const [failed, sent] = [new Set(reveals.get().failed), new Set(reveals.get().sent)];
-  if (done) {
-    failed.delete(quotaNullifier);
-    sent.add(quotaNullifier);
-    tried.set(quotaNullifier, (state.view?.block ?? 0) + UNDONE_BLOCKS);
-  } else {
-    failed.add(quotaNullifier);
-    if (declined) tried.set(quotaNullifier, Infinity);
-  }
-  reveals.set({ failed, sent });
-  return done !== null;
+  if (done) tried.set(quotaNullifier, view.block + UNDONE_BLOCKS);
+  else if (declined) tried.set(quotaNullifier, Infinity);
+  mark("underway", quotaNullifier, false);
+  mark("failed", quotaNullifier, !done);
+  if (done) mark("sent", quotaNullifier, true);
+}
+
+/** Run it on show, or unseen where another task is: a reveal cannot wait for a prompt that nobody answers. */
+async function beside(title: string, act: (progress: Partial<Progress>) => Promise<Receipt>): Promise<boolean> {
+  if (tasks.get().current?.state === "running")
+    return await act({}).then(
+      () => true,
+      () => false,
+    );
+  return (await run(title, SENT, act)) !== null;
+}
+
+function mark(what: keyof Reveals, order: bigint, holds: boolean): void {
+  const marked = new Set(reveals.get()[what]);
+  if (holds) marked.add(order);
+  else marked.delete(order);
+  reveals.set({ [what]: marked });
 }
 
 /** A notification for each fill that came while the page was open; none for those found at the start. */
@@ -99,5 +121,5 @@ function tellFills(orders: OrderStatus[]): void {
 export function forgetDuties(): void {
   tried.clear();
   told.clear();
-  reveals.set({ failed: new Set(), sent: new Set() });
+  reveals.set(NONE);
 }

@@ -35,6 +35,8 @@ import { type Place, type Sealer, type Secrets, makeSealer, seal, shelf, unseal 
 /** What the key holds as of `block`; never changed, but made anew. */
 export interface View {
   block: number;
+  /** The chain's head, which the ledger follows some blocks behind. */
+  head: number;
   notes: OwnedNote[];
   orders: OrderStatus[];
   history: Movement[];
@@ -266,7 +268,7 @@ async function read(): Promise<void> {
     const { proven, wallet: now } = session.get();
     if (now !== wallet) return;
     const [notes, orders] = [wallet.notes(), wallet.orders()];
-    const view = { block, notes, orders, history: wallet.history() };
+    const view = { block, head: wallet.ledger.head, notes, orders, history: wallet.history() };
     session.set({ view, stale: null, proven: proven || view.history.length > 0 });
   } catch (error) {
     if (session.get().wallet === wallet) session.set({ stale: explain(error) });

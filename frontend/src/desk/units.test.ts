@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Market } from "../api/types";
 import { pairOf } from "../format";
-import { checkOrder, epochNow, type Facts, funding, passes, stranger, works } from "./checks";
+import { checkOrder, epochNow, type Facts, funding, passes, revealable, stranger, works } from "./checks";
 import { improvement } from "./pages/improvement";
 import type { AgentStatus, OrderStatus, OwnedNote } from "./sdk";
 import { checked, urlProblem } from "./settings";
@@ -54,6 +54,16 @@ test.each(["0,5", "1,500", "1,50.5", "1,5000.0", "0,500.0", "1.500,25", ",5"])(
     expect(parseAmount(text, USD)).toEqual({ problem: "Use a point before the decimals." });
   },
 );
+
+test("a reveal is due by the head, once the ledger holds the frozen set", () => {
+  const windows = { freeze: 160, reveal: 163, settle: 183 };
+  expect(revealable(windows, 160, 165)).toBe(true);
+  expect(revealable(windows, 159, 164)).toBe(false);
+  expect(revealable(windows, 161, 162)).toBe(false);
+  expect(revealable(windows, 161, 163)).toBe(true);
+  expect(revealable(windows, 176, 181)).toBe(true);
+  expect(revealable(windows, 177, 182)).toBe(false);
+});
 
 test("an agent is of this very key, pool and chain", () => {
   const own = { chainId: 1, pool: "0xAb", address: "1.2.3" };

@@ -19,12 +19,14 @@ import { improvement } from "./improvement";
 import { isOpen, tokenAt } from "./shared";
 
 export const Blotter = desk(() => {
-  const { view } = useStore(session);
+  const state = useStore(session);
+  const { view } = state;
   const shown = useStore(agent);
   const { block } = useLive();
   const markets = useMarkets();
   const { sender, choice } = useWay(false);
   const [taking, setTaking] = useState<OrderStatus | null>(null);
+  const [opening, setOpening] = useState<OrderStatus | null>(null);
   const orders = [...view!.orders].reverse();
   const open = orders.filter(isOpen);
   const filled = orders.filter(({ fill }) => fill);
@@ -34,6 +36,11 @@ export const Blotter = desk(() => {
     await run(`${what} the order of epoch ${order.placed.epoch}`, PROVEN, (progress) =>
       session.get().wallet!.reclaim(order.placed, { sender: sender!, ...progress }),
     );
+    await sync();
+  };
+  const show = async (order: OrderStatus) => {
+    setOpening(null);
+    await reveal(order, sender);
     await sync();
   };
   const marketOf = (id: number) => markets.find(({ market }) => market === id);
@@ -50,7 +57,7 @@ export const Blotter = desk(() => {
       <Stats
         items={[
           ["Open", open.length, `${atStake(orders).length} still sealed`],
-          ["Due to reveal", toReveal(orders).length],
+          ["Due to reveal", toReveal(state).length],
           ["Filled", filled.length, `of ${orders.length} placed`],
           ["Against the reference", <Better orders={filled} markets={markets} />],
         ]}
@@ -73,6 +80,20 @@ export const Blotter = desk(() => {
               </button>
               <button type="button" onClick={() => setTaking(null)}>
                 Keep it
+              </button>
+            </div>
+          </div>
+        )}
+        {opening && (
+          <div className="card form">
+            <p>The epoch’s leader reads it then, and nobody else. Where one sender fails, take another.</p>
+            {choice}
+            <div className="actions">
+              <button type="button" className="primary" disabled={!sender} onClick={() => void show(opening)}>
+                Reveal the order
+              </button>
+              <button type="button" onClick={() => setOpening(null)}>
+                Not now
               </button>
             </div>
           </div>
@@ -120,7 +141,7 @@ export const Blotter = desk(() => {
             },
             {
               head: <span className="unseen">Actions</span>,
-              cell: (order) => <Actions order={order} take={setTaking} />,
+              cell: (order) => <Actions order={order} take={setTaking} open={setOpening} />,
             },
           ]}
         />
@@ -215,19 +236,27 @@ function Next({ order, market, block }: { order: OrderStatus; market: Market | u
   return <span className="quiet">yours to reclaim</span>;
 }
 
-function Actions({ order, take }: { order: OrderStatus; take: (order: OrderStatus) => void }) {
+interface ActionsProps {
+  order: OrderStatus;
+  take: (order: OrderStatus) => void;
+  open: (order: OrderStatus) => void;
+}
+
+function Actions({ order, take, open }: ActionsProps) {
+  const state = useStore(session);
   const { current } = useStore(tasks);
   const busy = current?.state === "running";
-  const { sent } = useStore(reveals);
-  const [due] = sent.has(order.placed.quotaNullifier) ? [] : toReveal([order]);
+  const { sent, underway } = useStore(reveals);
+  const { quotaNullifier } = order.placed;
+  const due = !sent.has(quotaNullifier) && toReveal(state).includes(order);
   const name = `${order.placed.epoch}`;
   return (
     <span className="row-actions">
       {due && (
         <button
           type="button"
-          disabled={busy}
-          onClick={() => void reveal(order).then(sync)}
+          disabled={underway.has(quotaNullifier)}
+          onClick={() => open(order)}
           aria-label={`Reveal the order of epoch ${name}`}
         >
           Reveal

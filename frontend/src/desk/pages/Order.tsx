@@ -86,11 +86,14 @@ function Ticket({ market, markets, choose }: TicketProps) {
     ? `${side === "buy" ? "Buy" : "Sell"} ${quantity(terms.quantity, pair)} ${tokenName(market.base)}`
     : "";
 
-  // An answer may be lost: the same ticket sent again is the same order, until it succeeded or was changed.
+  // An answer may be lost: the same ticket sent again is the same order, until it succeeded, ended or was changed.
   const named = useRef<{ ticket: string; id: string } | null>(null);
   const nameOf = ({ side, quantity, price }: Terms): string => {
     const ticket = `${market.market}/${side}/${quantity}/${price}`;
-    if (named.current?.ticket !== ticket) named.current = { ticket, id: freshId() };
+    const ended = agent
+      .get()
+      .orders.some(({ clientId, state }) => clientId === named.current?.id && OVER.includes(state));
+    if (ended || named.current?.ticket !== ticket) named.current = { ticket, id: freshId() };
     return named.current.id;
   };
   const submit = async (event: FormEvent) => {
@@ -316,6 +319,9 @@ function worst(
     return null; // the checks say what is out of range
   }
 }
+
+/** What an agent keeps under a name for good: to ask again needs another. */
+const OVER = ["refused", "failed", "cancelled"];
 
 /** A name that makes a second asking the same order; random, since it says nothing. */
 function freshId(): string {

@@ -1,0 +1,76 @@
+/** What is locked stays locked: nothing that ran before may open the desk after it. */
+
+import { afterEach, expect, test, vi } from "vitest";
+
+import type { Connection } from "../wallets/connection";
+import type { Announced } from "../wallets/discover";
+
+const met = vi.hoisted(() => ({
+  tell: (_: unknown) => undefined as void,
+  opened: [] as ((wallet: unknown) => void)[],
+}));
+const [FIRST, SECOND] = [`0x${"1".repeat(40)}`, `0x${"2".repeat(40)}`];
+const WALLET = { info: { rdns: "a.wallet" } } as Announced;
+
+vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
+vi.mock("../api/client", () => ({ get: () => Promise.resolve({}) }));
+vi.mock("../wallets/discover", () => ({ wallets: { get: () => [] } }));
+vi.mock("../wallets/sign", () => ({ signKey: () => Promise.resolve({ owner: 7n, sk: 1n }) }));
+vi.mock("../wallets/connection", () => ({
+  connect: () => Promise.resolve({ address: FIRST, chainId: 1, provider: {} }),
+  follow: (_: Connection, tell: (change: unknown) => void) => {
+    met.tell = tell;
+    return () => undefined;
+  },
+}));
+vi.mock("./sdk", () => ({
+  readDeployment: () => ({ chainId: 1n, contracts: { Pool: "0xab" } }),
+  openWallet: () => new Promise((resolve) => met.opened.push(resolve)),
+  prover: { stop: () => undefined },
+}));
+
+const { connectTo, lock, session, signIn } = await import("./session");
+const made = () => ({
+  sync: () => Promise.resolve(9),
+  notes: () => [],
+  orders: () => [],
+  history: () => [],
+  ledger: {},
+});
+
+afterEach(() => {
+  lock();
+  met.opened.length = 0;
+});
+
+async function signing(): Promise<Promise<boolean>[]> {
+  await connectTo(WALLET);
+  const signed = signIn();
+  await vi.waitFor(() => expect(met.opened).toHaveLength(1));
+  return [signed];
+}
+
+test("a reading that ends opens the desk, with a key that is not proven yet", async () => {
+  const [signed] = await signing();
+  met.opened[0]!(made());
+  expect(await signed).toBe(true);
+  expect(session.get()).toMatchObject({ owner: 7n, proven: false, busy: null, view: { block: 9 } });
+});
+
+test("a lock while the chain is read is not undone when that ends", async () => {
+  const [signed] = await signing();
+  lock();
+  expect(session.get().busy).toBeNull();
+  met.opened[0]!(made());
+  expect(await signed).toBe(false);
+  expect(session.get()).toMatchObject({ wallet: null, owner: null, view: null });
+});
+
+test("another account while the chain is read is taken, and its predecessor's key is not", async () => {
+  const [signed] = await signing();
+  met.tell({ address: SECOND });
+  met.opened[0]!(made());
+  await signed;
+  await vi.waitFor(() => expect(session.get()).toMatchObject({ busy: null, connection: { address: SECOND } }));
+  expect(session.get().wallet).toBeNull();
+});
