@@ -1,16 +1,15 @@
 """The gateway as a server on a thread, beside the agent."""
 
 import ipaddress
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
+from offchain.serving import running
+
 HOST, PORT = "127.0.0.1", 8700
-START_SECONDS = 60
 MESSAGE_BYTES = 1 << 14
 CONNECTIONS = 512
 
@@ -33,27 +32,9 @@ def serving(app: FastAPI, host: str = HOST, port: int = PORT, remote: bool = Fal
         proxy_headers=False, ws_max_size=MESSAGE_BYTES, ws_ping_interval=20, limit_concurrency=CONNECTIONS,
         timeout_keep_alive=30, timeout_graceful_shutdown=5,
     )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=_run, args=(server,), name="gateway-http", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            server.should_exit = True
-            raise GatewayError(f"the gateway does not start at {host}:{port}: is that port taken? Give another")
-        time.sleep(0.02)
-    taken = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://{f'[{host}]' if ':' in host else host}:{taken}"
-    finally:
-        server.should_exit = True
-        thread.join(START_SECONDS)
-
-
-def _run(server: uvicorn.Server) -> None:
-    """Run, and end the thread alone where the port is taken."""
-    with suppress(SystemExit):
-        server.run()
+    refusal = GatewayError(f"the gateway does not start at {host}:{port}: is that port taken? Give another")
+    with running(uvicorn.Server(config), "gateway-http", refusal) as address:
+        yield address
 
 
 def _loopback(host: str) -> bool:
