@@ -19,6 +19,7 @@ from offchain.agent.core import Core, View, choose_epoch
 from offchain.agent.desk import (
     AgentStatus,
     Balance,
+    CancelTold,
     Check,
     Desk,
     DeskEvent,
@@ -57,6 +58,7 @@ class Agent(Desk):
     def __init__(self, core: Core, holds: Callable[[], None] = lambda: None):
         self.core, self.book, self.purse, self.chain = core, core.book, core.purse, core.chain
         self.checks: list[Check] = []
+        self.cancels: list[CancelTold] = []
         self._holds = holds
         self._commits, self._closing = Commits(core), Closing(core)
         self._moves, self._reconcile, self._health = Moves(core), Reconcile(core), Health(core)
@@ -203,23 +205,30 @@ class Agent(Desk):
         for check in self.checks:
             check(ticket, snapshot)
 
-    def cancel(self, client_id: str) -> DeskOrder:
+    def cancel(self, client_id: str, by: str = "python:") -> DeskOrder:
         with self.book.lock:
             entry = self._entry(client_id)
             order = entry.order
             if order.state == OrderState.CANCELLED or entry.cancelling:
                 return order
-            if order.state == OrderState.ACCEPTED and entry.index is None:
+            unsent = order.state == OrderState.ACCEPTED and entry.index is None
+            if not unsent:
+                self._check_cancel(order)
+            for tell in self.cancels:
+                tell(client_id, by)
+            if unsent:
                 self.purse.release(client_id)
                 ended = {"state": OrderState.CANCELLED, "code": None, "reason": None}
                 return self.book.amend(client_id, "order", ended, booked=True).order
-            if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
-                raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
-            freeze = self.purse.ledger.markets[order.market].windows(order.epoch).freeze
-            if self.core.view.head + 1 >= freeze:
-                raise TicketRefused("too_late", f"the window froze before block {freeze}: the order stands")
             self._wake.set()
             return self.book.amend(client_id, cancelling=True).order
+
+    def _check_cancel(self, order: DeskOrder) -> None:
+        if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
+            raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
+        freeze = self.purse.ledger.markets[order.market].windows(order.epoch).freeze
+        if self.core.view.head + 1 >= freeze:
+            raise TicketRefused("too_late", f"the window froze before block {freeze}: the order stands")
 
     def order(self, client_id: str) -> DeskOrder:
         with self.book.lock:

@@ -252,6 +252,9 @@ class Snapshot:
 Check = Callable[[Ticket, Snapshot], None]
 """A pre-trade check: TicketRefused(code, reason) to refuse."""
 
+CancelTold = Callable[[str, str], None]
+"""Is told of a cancel: client_id, and who asks, as source:account."""
+
 
 def worst_case(market: MarketView, side: Side, quantity: int, price: int) -> Lock:
     """Lock, fee and bond of protocol §4."""
@@ -269,6 +272,9 @@ class Desk(ABC):
     checks: list[Check]
     """Called in order by `place`, under the desk's lock."""
 
+    cancels: list[CancelTold]
+    """Called by `cancel` where it takes an order back, before it does, under the same lock."""
+
     @abstractmethod
     def place(self, ticket: Ticket) -> DeskOrder:
         """Take a ticket, and return at once: ACCEPTED is a promise that survives any death.
@@ -278,8 +284,8 @@ class Desk(ABC):
         """
 
     @abstractmethod
-    def cancel(self, client_id: str) -> DeskOrder:
-        """Ask that an order be taken back; again is the same. ACCEPTED: at once, unless it is being sent, where
+    def cancel(self, client_id: str, by: str = "python:") -> DeskOrder:
+        """Ask that an order be taken back, in the name of `by` (source:account); again is the same. ACCEPTED: at once, unless it is being sent, where
         the cancel follows by itself; COMMITTED before the freeze: by a reclaim that follows.
 
         CANCELLED comes as an event where it is not the answer. TicketRefused too_late after the freeze or

@@ -40,6 +40,7 @@ class DeskDouble(Desk):
 
     def __init__(self, *checks: Check):
         self.checks = list(checks)
+        self.cancels = []
         self.market_views = {0: MARKET}
         self.balance_rows = list(BALANCES)
         self.killed: str | None = None
@@ -123,13 +124,15 @@ class DeskDouble(Desk):
         for check in self.checks:
             check(ticket, snapshot)
 
-    def cancel(self, client_id: str) -> DeskOrder:
+    def cancel(self, client_id: str, by: str = "python:") -> DeskOrder:
         with self._changed:
             order = self.order(client_id)
             if order.state == OrderState.CANCELLED:
                 return order
             if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
                 raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
+            for tell in self.cancels:
+                tell(client_id, by)
             return self._tell(replace(order, state=OrderState.CANCELLED))
 
     def order(self, client_id: str) -> DeskOrder:
