@@ -41,6 +41,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from offchain.fix.settings import Counterparty
+from offchain.fix.settings import Settings as FixSettings
+
 
 class ConfigError(Exception):
     """A setting is not usable; the message names where it stands, and says what it may be."""
@@ -55,15 +58,6 @@ class GatewayConfig:
     origins: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
     private_hosts: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class FixConfig:
-    host: str
-    port: int
-    comp_id: str = "SHADOWPOOL"
-    symbols: dict[str, int] = field(default_factory=dict)
-    counterparties: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ class AgentConfig:
     max_fees: dict[str, str] = field(default_factory=dict)
     ahead: dict[str, tuple[int, str]] = field(default_factory=dict)
     gateway: GatewayConfig | None = None
-    fix: FixConfig | None = None
+    fix: FixSettings | None = None
     limits: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -214,11 +208,14 @@ def _ahead(_table: Table, where: str, value: Any) -> dict[str, tuple[int, str]]:
     return {name: (one["pairs"], one["covering"]) for name, one in tables.items()}
 
 
-def _section(kind: type, checks: dict[str, Check]) -> Check:
+def _section(kind: type, checks: dict[str, Check], needed: tuple[str, ...] = ()) -> Check:
     def read(_table: Table, where: str, value: Any) -> Any:
-        found = Table(where, value).read({"listen": _listen} | checks, ("listen",))
+        found = Table(where, value).read({"listen": _listen} | checks, ("listen", *needed))
         host, port = found.pop("listen")
-        return kind(host, port, **found)
+        try:
+            return kind(host=host, port=port, **found)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from None
 
     return read
 
@@ -235,12 +232,15 @@ def _symbols(_table: Table, _where: str, value: Any) -> dict[str, int]:
     return value
 
 
-def _counterparties(_table: Table, where: str, value: Any) -> tuple[tuple[str, str], ...]:
+def _counterparties(_table: Table, where: str, value: Any) -> tuple[Counterparty, ...]:
     checks = {name: _plain(_text, "text") for name in ("comp_id", "password_hash")}
     if not isinstance(value, list):
         raise ValueError("a list of {comp_id, password_hash}; `shadowpool agent fix-password` makes one")
     tables = [Table(f"{where}[{number}]", one).read(checks, tuple(checks)) for number, one in enumerate(value)]
-    return tuple((one["comp_id"], one["password_hash"]) for one in tables)
+    try:
+        return tuple(Counterparty(**one) for one in tables)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 AGENT: dict[str, Check] = {
@@ -272,7 +272,8 @@ SECTIONS: dict[str, Check] = {
     "ahead": _ahead,
     "gateway": _section(GatewayConfig, {"origins": _names, "hosts": _names, "private_hosts": _names}),
     "fix": _section(
-        FixConfig, {"comp_id": _plain(_text, "text"), "symbols": _symbols, "counterparties": _counterparties}
+        FixSettings, {"comp_id": _plain(_text, "text"), "symbols": _symbols, "counterparties": _counterparties},
+        ("counterparties",),
     ),
     "limits": lambda _table, where, value: Table(where, value).data,
 }

@@ -16,12 +16,13 @@ from sqlalchemy import Engine
 from offchain import keystore, restore
 from offchain.agent.agent import Agent
 from offchain.agent.book import Book
-from offchain.agent.config import AgentConfig, ConfigError, FixConfig, GatewayConfig
+from offchain.agent.config import AgentConfig, ConfigError, GatewayConfig
 from offchain.agent.core import Ahead, Core, Settings
 from offchain.agent.courier import AccountRoute, Courier, Route, ServiceRoute
 from offchain.agent.purse import Purse
 from offchain.chain import Chain
 from offchain.deployment import Deployment
+from offchain.fix.settings import Settings as FixSettings
 from offchain.keys import ShieldedKey, from_wallet
 from offchain.ledger import Ledger
 from offchain.outbox import Outbox
@@ -194,13 +195,9 @@ def _served(config: AgentConfig, agent: Agent) -> Iterator[Running]:
 
 
 @contextmanager
-def _fix(config: FixConfig, agent: Agent, engine: Engine) -> Iterator[int]:
+def _fix(settings: FixSettings, agent: Agent, engine: Engine) -> Iterator[int]:
     from offchain.fix.acceptor import Acceptor
-    from offchain.fix.settings import Counterparty
-    from offchain.fix.settings import Settings as FixSettings
 
-    counterparties = tuple(Counterparty(comp_id, digest) for comp_id, digest in config.counterparties)
-    settings = FixSettings(counterparties, config.comp_id, config.host, config.port, config.symbols)
     acceptor = Acceptor(agent, settings, engine)
     acceptor.start()
     try:

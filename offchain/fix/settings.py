@@ -23,7 +23,7 @@ class Counterparty:
         if not COMP_ID.fullmatch(self.comp_id):
             raise ValueError(f"CompID {self.comp_id!r}: use 1 to 20 of A-Z a-z 0-9 . _ -")
         if not re.fullmatch(r"([0-9a-f]{64})?", self.password_hash):
-            raise ValueError(f"password_hash of {self.comp_id}: SHA-256 has 64 hexadecimal digits")
+            raise ValueError(f"password_hash of {self.comp_id}: SHA-256 has 64 hexadecimal digits; `shadowpool agent fix-password` makes one")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings:
     def __post_init__(self) -> None:
         names = [one.comp_id for one in self.counterparties]
         if len(names) != len(set(names)) or self.comp_id in names:
-            raise ValueError("CompIDs of a FIX acceptor and its counterparties must differ")
+            raise ValueError("the CompIDs of the acceptor and of each counterparty must differ: give each its own")
         if not COMP_ID.fullmatch(self.comp_id):
             raise ValueError(f"CompID {self.comp_id!r}: use 1 to 20 of A-Z a-z 0-9 . _ -")
 

@@ -3,6 +3,9 @@
 import pytest
 
 from offchain.agent.config import AgentConfig, ConfigError
+from offchain.fix.settings import Counterparty, hash_password
+
+HASH = hash_password("a password")
 
 LEAST = """
 [agent]
@@ -11,6 +14,7 @@ key = "key.json"
 credentials = ["credential.json"]
 carriers = ["https://carrier.example", "carrier.json"]
 """
+FIX = LEAST + '[fix]\nlisten = "127.0.0.1:1"\n'
 
 
 def load(folder, text):
@@ -35,15 +39,15 @@ def test_all_of_it(tmp_path):
         [fix]
         listen = "[::1]:8701"
         symbols = {"BTC/USD" = 0}
-        counterparties = [{comp_id = "OMS", password_hash = "00"}]
+        counterparties = [{comp_id = "OMS", password_hash = "HASH"}]
         [limits.markets.0]
         band_bps = 500
-        """,
+        """.replace("HASH", HASH),
     )
     assert found.carriers == ("https://carrier.example", tmp_path / "carrier.json") and found.key == tmp_path / "key.json"
     assert (found.workers, found.max_fees, found.ahead) == (3, {"USD": "0.50"}, {"USD": (2, "100000")})
     assert (found.gateway.host, found.gateway.port, found.fix.host) == ("127.0.0.1", 8700, "::1")
-    assert found.fix.counterparties == (("OMS", "00"),) and found.limits == {"markets": {"0": {"band_bps": 500}}}
+    assert found.fix.counterparties == (Counterparty("OMS", HASH),) and found.limits == {"markets": {"0": {"band_bps": 500}}}
     assert found.gateway.origins == frozenset({"https://desk.example"})
 
 
@@ -64,6 +68,11 @@ def test_all_of_it(tmp_path):
         (LEAST + '[max_fees]\nUSD = 0.5\n', "max_fees must be whole tokens by symbol as text"),
         (LEAST + '[ahead.USD]\npairs = 2\n', "ahead.USD lacks covering"),
         (LEAST + '[fix]\nlisten = "127.0.0.1:1"\ncounterparties = [{comp_id = "A"}]\n', r"counterparties\[0\] lacks password_hash"),
+        (FIX, "fix lacks counterparties"),
+        (FIX + f'counterparties = [{{comp_id = "O MS", password_hash = "{HASH}"}}]\n', "CompID 'O MS': use 1 to 20 of A-Z"),
+        (FIX + 'counterparties = [{comp_id = "OMS", password_hash = "00"}]\n', "64 hexadecimal digits; `shadowpool agent fix-password`"),
+        (FIX + f'comp_id = "A B"\ncounterparties = [{{comp_id = "OMS", password_hash = "{HASH}"}}]\n', "CompID 'A B': use 1 to 20"),
+        (FIX + f'comp_id = "OMS"\ncounterparties = [{{comp_id = "OMS", password_hash = "{HASH}"}}]\n', "must differ: give each its own"),
         ("[agent\n", "is no TOML"),
     ],
 )  # fmt: skip
