@@ -21,7 +21,7 @@ from offchain.wallet import TIME_AHEAD
 from scripts.cli.app import app
 from tests.agent.agents import agent_of, rounds, until
 from tests.fix.peer import PASSWORD, Peer
-from tests.sdk.test_typescript import node_trader
+from tests.sdk.trader import node_trader
 from tests.world import CONFIRMATIONS, anvil, build_world
 
 QUANTITY, PRICE = 7, 480
