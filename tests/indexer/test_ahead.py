@@ -1,16 +1,23 @@
-"""The process that reads ahead: it gives what the reader gives, its errors too, and outlives nobody."""
+"""The process that reads ahead: it gives what the reader gives, its errors too, and outlives nobody.
 
+Far behind, follower and reader are killed at random instants: the tables end as an undisturbed follower's.
+"""
+
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from indexer import database, follow
 from indexer.ahead import Ahead
 from indexer.follow import Follower
+from indexer.live import follow as follow_on
 from indexer.node import Node
 from indexer.reading import Reader
 from offchain.chain import Chain, ChainError
@@ -18,8 +25,11 @@ from offchain.ledger import Reorganised
 from offchain.paths import ROOT
 from scripts.bench.events import Made
 from scripts.bench.indexer import served
+from tests.indexer.test_kill import block, whole
 
 PATIENCE = 120
+DEATHS = 6
+SPAN = 5
 PARENT = """
 import sys, time
 from pathlib import Path
@@ -102,3 +112,70 @@ def alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except FileNotFoundError:
         return False
+
+
+# --- Far behind ---
+
+
+def test_killed_at_random_far_behind(urls, engines):
+    """Of every two deaths one is the follower's, and one its reader's alone, which it has to get over by itself."""
+    made, rng = Made(2_500), Random(7)
+    with served(made) as rpc:
+        url, undisturbed = urls(), Follower(engines(), Chain(rpc, made.deployment), proofs=False)
+        undisturbed.sync()
+        engine, deaths = engines(url), sorted(rng.sample(range(2, made.head - 10 * SPAN), DEATHS))
+        process = None
+        try:
+            for number, target in enumerate(deaths):
+                if process is None:
+                    process = following(rpc, made, url)
+                reach(engine, process, target)
+                time.sleep(rng.uniform(0, 0.03))
+                assert block(engine) < made.head, "it was not behind any more"
+                if number % 2:
+                    os.kill(reader_of(process), signal.SIGKILL)
+                else:
+                    process.kill()
+                    process.join()
+                    process = None
+            process.join(PATIENCE)
+            assert process.exitcode == 0
+        finally:
+            if process is not None:
+                process.kill()
+                process.join()
+        assert whole(engine) == whole(undisturbed.engine)
+        again = Follower(engine, Chain(rpc, made.deployment), proofs=False)
+        assert again.block == made.head and again.confirm() == undisturbed.confirm() > 0
+        for one in (undisturbed, again):
+            one.close()
+
+
+def following(rpc: str, made: Made, url: str) -> multiprocessing.Process:
+    """A process that follows to the head, a few blocks a transaction, with a reader beside it."""
+    process = multiprocessing.get_context("fork").Process(target=_follow, args=(rpc, made.deployment, url))
+    process.start()
+    return process
+
+
+def _follow(rpc: str, deployment, url: str) -> None:
+    follow.LONG = 1
+    one = Follower(database.open(url), Chain(rpc, deployment), proofs=False, span=SPAN)
+    one.comparison.hold = lambda *where: None   # the node knows the last views alone
+    follow_on(one, None, lambda text: None, once=True)
+
+
+def reach(engine, process, target: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while block(engine) < target:
+        assert process.is_alive() and time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def reader_of(process) -> int:
+    """The process beside a follower, once there is one."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+        assert process.is_alive() and time.monotonic() < deadline
+        time.sleep(0.002)
+    return int(found[-1])
