@@ -10,7 +10,9 @@ import { ShadowpoolError } from "./errors";
 import type { Hex } from "./types";
 
 /** The bytes are not the encoding of such values. */
-export class ABIError extends ShadowpoolError {}
+export class ABIError extends ShadowpoolError {
+  override readonly name: string = "ABIError";
+}
 
 /** Integers as bigint, bytes32 and addresses (checksummed) as text, arrays as lists, structs by name. */
 export type Value = bigint | boolean | string | Value[] | { [name: string]: Value };
