@@ -1,7 +1,7 @@
 /**
  * A trader in Node on the SDK's build, led by lines of JSON on standard input: [action, …arguments]. Each is answered
  * by a line. `node trader.mjs PLAN.json`: {sdk, circuits, rpc, deployment, credential, address,
- * depth, indexer}.
+ * depth, indexer, journal}.
  */
 
 import { readFileSync } from "node:fs";
@@ -9,8 +9,8 @@ import { createInterface } from "node:readline";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const sdk = await import(`${plan.sdk}/index.mjs`);
-const { HttpProvider, IndexerSource, RpcSource, Wallet, keys, readCredential, readDeployment } = sdk;
-const { NodeProver } = await import(`${plan.sdk}/node.mjs`);
+const { HttpProvider, IndexerSource, KeptSource, RpcSource, Wallet, keys, readCredential, readDeployment } = sdk;
+const { FileStore, NodeProver } = await import(`${plan.sdk}/node.mjs`);
 
 const deployment = readDeployment(plan.deployment);
 const issued = readCredential(plan.credential);
@@ -25,7 +25,8 @@ const actions = {
   async open() {
     const key = await keys.fromWallet(sender, deployment.chainId, deployment.contracts.Pool);
     const prover = new NodeProver({ folder: plan.circuits });
-    const source = plan.indexer ? new IndexerSource(plan.indexer, 8) : new RpcSource();
+    const told = plan.indexer ? new IndexerSource(plan.indexer, 8) : new RpcSource();
+    const source = plan.journal ? new KeptSource(told, new FileStore(plan.journal), 8) : told;
     const options = { deployment, key, prover, provider, source, depth: plan.depth, pollMs: 10 };
     wallet = await Wallet.open(options);
     return { owner: key.owner, viewing: key.address.viewing };

@@ -58,7 +58,8 @@ def _decimal(value: Any) -> Any:
 
 def job(circuit: str, rounds: int = 1, **more: Any) -> Step:
     """A step of `drive.mjs` that proves."""
-    return {"job": {"circuit": circuit, "inputs": inputs(circuit), "rounds": rounds} | more}
+    named = {"circuit": circuit, "circuitId": "0x" + circuits.load(circuit).id.hex()}
+    return {"job": named | {"inputs": inputs(circuit), "rounds": rounds} | more}
 
 
 def proof(told: dict[str, list[str]]) -> Proof:

@@ -85,6 +85,11 @@ def test_a_carrier_s_service_sends_and_an_indexer_tells(stage, tmp_path):
         found = again("holdings")
         again("check")
     _hold_the_same(world, found)
+    for _ in range(2):
+        with node_trader(world, url, tmp_path, journal=tmp_path / "journal") as kept:
+            kept("open")
+            assert kept("holdings") == found
+        assert sum(path.stat().st_size for path in (tmp_path / "journal").iterdir()) > 10_000
     kinds = [(one["kind"], one["account"], one["fee"]) for one in found["history"]]
     assert [kind for kind, *_ in kinds] == ["deposit", "fill", "fill", "withdrawal", "withdrawal"]
     assert kinds[-1] == ("withdrawal", account, str(FEE))

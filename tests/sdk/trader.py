@@ -32,8 +32,10 @@ class NodeTrader:
 
 
 @contextmanager
-def node_trader(world: World, url: str, folder: Path, indexer: str | None = None) -> Iterator[NodeTrader]:
-    """`indexer` is where it reads the chain from, its node's logs without."""
+def node_trader(
+    world: World, url: str, folder: Path, indexer: str | None = None, journal: Path | None = None
+) -> Iterator[NodeTrader]:
+    """`indexer` is where it reads the chain from, its node's logs without; `journal` where it keeps what it read."""
     ash = world.traders["ash"]
     ash.credential.save(folder / "credential.json")
     plan = {
@@ -46,6 +48,7 @@ def node_trader(world: World, url: str, folder: Path, indexer: str | None = None
         "carrier": world.accounts["carrier"].address,
         "depth": CONFIRMATIONS,
         "indexer": indexer,
+        "journal": journal and str(journal),
     }
     (folder / "plan.json").write_text(json.dumps(plan))
     command = ["node", ROOT / "frontend" / "e2e" / "trader.mjs", folder / "plan.json"]

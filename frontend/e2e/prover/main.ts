@@ -1,11 +1,11 @@
 /** What `drive.mjs` calls in the page: proofs with times, stages, and how long the page ever stood still. */
 
-import { ArtifactError, ProverError } from "@shadowpool/sdk/errors";
 import { BrowserProver } from "@shadowpool/sdk/prover/browser";
-import type { Circuit, Inputs } from "@shadowpool/sdk/types";
+import type { Circuit, Hex, Inputs } from "@shadowpool/sdk/types";
 
 export interface Job {
   circuit: Circuit;
+  circuitId: Hex;
   /** Numbers in decimal text. */
   inputs: Record<string, Text>;
   threads?: number;
@@ -51,7 +51,7 @@ async function run(job: Job): Promise<Outcome> {
   try {
     for (let i = 0; i < job.rounds; i++) {
       const begun = performance.now();
-      const proof = await prover.prove(job.circuit, numbers(job.inputs) as Inputs, {
+      const proof = await prover.prove(job.circuit, job.circuitId, numbers(job.inputs) as Inputs, {
         onStage,
         signal: controller.signal,
       });
@@ -60,18 +60,12 @@ async function run(job: Job): Promise<Outcome> {
     }
   } catch (error) {
     if (controller.signal.aborted) outcome.cancelled = (performance.now() - wished) / 1000;
-    outcome.error = `${nameOf(error)}: ${(error as Error).message}`;
+    outcome.error = `${(error as Error).name}: ${(error as Error).message}`;
   } finally {
     clearInterval(watch);
     prover.stop();
   }
   return outcome;
-}
-
-/** A build shortens the names of classes. */
-function nameOf(error: unknown): string {
-  const ours = Object.entries({ ArtifactError, ProverError }).find(([, known]) => error instanceof known);
-  return ours?.[0] ?? (error as Error).name;
 }
 
 function numbers(value: Record<string, Text> | Text): unknown {

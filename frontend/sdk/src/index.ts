@@ -1,6 +1,7 @@
 /** Shadowpool's SDK: what a wallet in Node or a browser is built of. */
 
 export * from "./deployment";
+export * from "./epochs";
 export * from "./errors";
 export * from "./types";
 export * as calls from "./calls";
@@ -18,5 +19,8 @@ export * from "./agent";
 export * from "./wallet";
 export { CarrierClient } from "./carrier/client";
 export { Chain, HttpProvider } from "./ledger/chain";
+export { KeptSource } from "./ledger/journal";
 export { Ledger } from "./ledger/ledger";
 export { IndexerSource, RpcSource, type Source } from "./ledger/source";
+export { IndexedDbStore } from "./store/indexeddb";
+export type { Store } from "./store";

@@ -167,8 +167,11 @@ export interface ProveOptions {
   signal?: AbortSignal;
 }
 
-/** `inputs` name all signals, the three public ones included (`prove` in claims adds them). */
+/**
+ * `inputs` name all signals, the three public ones included (`prove` in claims adds them). Its files are anybody's:
+ * it MUST refuse, before it reads the inputs, to prove with a key of another id than `circuitId`.
+ */
 export interface Prover {
-  prove(circuit: Circuit, inputs: Inputs, options?: ProveOptions): Promise<Proof>;
+  prove(circuit: Circuit, circuitId: Hex, inputs: Inputs, options?: ProveOptions): Promise<Proof>;
   warm(circuit: Circuit): Promise<void>;
 }

@@ -18,8 +18,23 @@ export const expected = script.expected;
 export const HEAD = Number(script.head);
 export const ROWS: string[] = script.rows;
 
+const { topics } = script;
 const OPEN_EPOCH = Array<string>(21).fill("0");
 const hashes = new Map(script.logs.map((log) => [Number(log.blockNumber), log.blockHash]));
+
+function words(data: string): bigint[] {
+  return data.match(/[0-9a-f]{64}/g)!.map((word) => BigInt(`0x${word}`));
+}
+
+/** The words of `Market.epochs` for an epoch with orders: leader, version of its key, its key, …, commit chain, …. */
+export function epochWords(epoch: number): bigint[] {
+  const log = (name: keyof typeof topics) =>
+    script.logs.find(({ topics: [topic, , at] }) => topic === topics[name] && (!at || Number(at) === epoch))!;
+  const [leader, version, auditor, treasury] = words(log("Market.EpochOpened").data);
+  const [, x, y] = words(log("Relayers.KeyRegistered").data);
+  const chain = BigInt(expected.commit_chains[String(epoch) as keyof typeof expected.commit_chains]);
+  return [leader, version, x, y, auditor, treasury, 1n, 0n, chain, ...Array(12).fill(0n)] as bigint[];
+}
 
 /** A node that is at block `head`. Whatever is public may be changed by a test. */
 export class ScriptedNode implements Eip1193 {
@@ -31,7 +46,17 @@ export class ScriptedNode implements Eip1193 {
   began = 1_700_000_000;
   asked: string[] = [];
   /** Answers of views by signature, in words. */
-  answers: Record<string, (args: bigint[], block: number) => (bigint | string)[]> = {
+  answers: Record<string, (args: bigint[], block: number, to: Hex) => (bigint | string)[]> = {
+    "transact_verifier()": () => [deployment.verifiers.transact!.address],
+    "commit_verifier()": () => [deployment.verifiers.commit!.address],
+    "reclaim_verifier()": () => [deployment.verifiers.reclaim!.address],
+    "circuit_id()": (_, __, to) => [
+      Object.values(deployment.verifiers).find(({ address }) => BigInt(address) === BigInt(to))!.circuitId,
+    ],
+    "terms(uint256)": ([market]) => {
+      if (market !== 0n) throw Object.assign(new Error("execution reverted: market: unknown market"), { code: 3 });
+      return words(script.logs.find((log) => log.topics[0] === topics["Market.MarketOpened"])!.data);
+    },
     "paused()": () => [0n],
     "accepts(uint256)": () => [1n],
     "nullified(uint256)": ([word]) => [
@@ -96,7 +121,7 @@ export class ScriptedNode implements Eip1193 {
     });
     if (!found) throw Object.assign(new Error("execution reverted: no such view"), { code: 3 });
     const args = (data.slice(10).match(/.{64}/g) ?? []).map((word) => BigInt(`0x${word}`));
-    return `0x${found[1](args, block)
+    return `0x${found[1](args, block, to)
       .map((word) => BigInt(word).toString(16).padStart(64, "0"))
       .join("")}`;
   }

@@ -1,5 +1,9 @@
 /** Shapes of /v1, as the server writes them: big numbers are decimal text, small ones are numbers. */
 
+import type { EpochState } from "../../sdk/src/epochs";
+
+export { type EpochState as State, STATES } from "../../sdk/src/epochs";
+
 export type Word = string;
 export type PointWords = [Word, Word];
 
@@ -90,19 +94,6 @@ export interface Market {
   last_print: Omit<Print, "market" | "tx"> | null;
 }
 
-export const STATES = [
-  "unopened",
-  "commit",
-  "frozen",
-  "reveal",
-  "settling",
-  "settled",
-  "empty",
-  "failed",
-  "void",
-] as const;
-export type State = (typeof STATES)[number];
-
 export interface Windows {
   open: number;
   freeze: number;
@@ -114,7 +105,7 @@ export interface Windows {
 export interface EpochSummary {
   market: number;
   epoch: number;
-  state: State;
+  state: EpochState;
   windows: Windows;
   leader: string | null;
   commits: number;

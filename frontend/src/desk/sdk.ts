@@ -1,8 +1,10 @@
 /** All that the desk takes from the SDK, and the wallet that it opens with it. */
 
 import type { ShieldedKey } from "../../sdk/src/crypto/keys";
+import { KeptSource } from "../../sdk/src/ledger/journal";
 import { IndexerSource } from "../../sdk/src/ledger/source";
 import { BrowserProver } from "../../sdk/src/prover/browser";
+import { IndexedDbStore } from "../../sdk/src/store/indexeddb";
 import type { Deployment, Eip1193 } from "../../sdk/src/types";
 import { Wallet } from "../../sdk/src/wallet";
 
@@ -28,7 +30,10 @@ export type {
 /** Proves in a worker, which the first proof starts; its files come from this page's own indexer. */
 export const prover = new BrowserProver();
 
-/** The wallet of a key: a long way of the chain from this page's own indexer, the rest and all checks from `provider`. */
+/**
+ * The wallet of a key: a long way of the chain from what is kept of it here or this page's own indexer, the rest and all
+ * checks from `provider`.
+ */
 export function openWallet(
   deployment: Deployment,
   key: ShieldedKey,
@@ -40,7 +45,7 @@ export function openWallet(
     key,
     provider,
     prover,
-    source: new IndexerSource(location.origin),
+    source: new KeptSource(new IndexerSource(location.origin), new IndexedDbStore("shadowpool-chain")),
     onProgress,
   });
 }

@@ -1,5 +1,6 @@
 /** Epochs against blocks: where each stands now, and what comes when. */
 
+import { ENDED } from "../../sdk/src/epochs";
 import type { EpochSummary, State, Terms, Windows } from "../api/types";
 import { away, grouped, phaseAt, windowsOf } from "../format";
 import { Link } from "../router";
@@ -106,8 +107,6 @@ export function Pipeline({
   );
 }
 
-const ENDINGS: State[] = ["settled", "empty", "failed", "void"];
-
 /** One epoch's way from commit to its end. */
 export function Steps({
   epoch,
@@ -121,7 +120,7 @@ export function Steps({
   blockSeconds: number | null;
 }) {
   const { windows } = epoch;
-  const ended = ENDINGS.includes(state);
+  const ended = ENDED.includes(state);
   const end = epoch.settled_block ?? epoch.failed_block;
   const done = (last: number) => (ended && end !== null ? Math.min(last, end) : last) <= block;
   return (

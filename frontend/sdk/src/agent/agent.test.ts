@@ -127,3 +127,23 @@ test("events go on where the last link was lost", async () => {
   expect(states).toEqual([true, false, true]);
   vi.useRealTimers();
 });
+
+test("an event that cannot be read is not passed over", async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal("WebSocket", Socket);
+  Socket.all = [];
+  const seen: AgentEvent[] = [];
+  const following = new AgentClient("http://127.0.0.1:8700", "secret").follow(4, {
+    onEvent: (event) => seen.push(event),
+    signal: new AbortController().signal,
+  });
+  const ended = expect(following).rejects.toMatchObject({ code: "malformed" });
+  await vi.advanceTimersByTimeAsync(1);
+  const [socket] = Socket.all;
+  socket!.say({ sequence: 5, time: 1, kind: "order", order: { ...ORDER, price: 7 }, data: {} });
+  socket!.onmessage?.({ data: JSON.stringify({ sequence: 6, time: 1, kind: "agent", order: null, data: {} }) });
+  await vi.advanceTimersByTimeAsync(2_000);
+  await ended;
+  expect(seen).toEqual([]);
+  vi.useRealTimers();
+});

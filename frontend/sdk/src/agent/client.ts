@@ -20,6 +20,8 @@ const REQUEST_MS = 20_000;
 const PAGE = 500;
 const AGAIN_MS = 1_000;
 const LONGEST_MS = 15_000;
+/** What asking again does not mend. */
+const FINAL = ["unauthorized", "forbidden", "invalid", "malformed"];
 /** Heartbeats come more often. */
 const SILENT_MS = 45_000;
 
@@ -128,7 +130,7 @@ export class AgentClient {
       );
       if (signal.aborted) return;
       onState?.(false, problem);
-      if (["unauthorized", "forbidden", "invalid"].includes(problem.code)) throw problem;
+      if (FINAL.includes(problem.code)) throw problem;
       await sleep(wait, signal);
       wait = Math.min(2 * wait, LONGEST_MS);
     }
@@ -160,9 +162,12 @@ export class AgentClient {
       };
       socket.onmessage = ({ data }) => {
         heard();
-        const said = JSON.parse(String(data)) as Record<string, unknown>;
-        if (said.kind === "error") problem = problemOf(said);
-        else if (said.kind !== "heartbeat") onEvent(read(said) as AgentEvent);
+        const said = heardOf(data);
+        if (said instanceof AgentError) {
+          problem = said;
+          socket.onmessage = null;
+          end();
+        } else if (said) onEvent(said);
       };
       socket.onclose = () => {
         clearTimeout(silence);
@@ -209,6 +214,20 @@ export class AgentClient {
     if (!response.ok) throw problemOf(Object(answer) as Record<string, unknown>, response.status);
     return read(answer) as T;
   }
+}
+
+/** An event of the stream, why it ends, or null for a sign of life. No event is passed over: what cannot be read ends it. */
+function heardOf(data: unknown): AgentEvent | AgentError | null {
+  try {
+    const said = JSON.parse(String(data)) as Record<string, unknown>;
+    if (said.kind === "heartbeat") return null;
+    if (said.kind === "error") return problemOf(said);
+    const event = read(said) as AgentEvent;
+    if (Number.isSafeInteger(event.sequence)) return event;
+  } catch (error) {
+    if (error instanceof AgentError) return error;
+  }
+  return new AgentError("malformed", "the agent's stream cannot be read: is it of this version?");
 }
 
 function problemOf({ code, detail }: Record<string, unknown>, status = 0): AgentError {

@@ -46,7 +46,7 @@ export function write(value: unknown, name = ""): unknown {
 }
 
 function whole(value: unknown, name: string): bigint {
-  if (typeof value !== "string" || !/^-?(0|[1-9][0-9]*)$/.test(value))
+  if (typeof value !== "string" || !/^-?(0|[1-9][0-9]{0,77})$/.test(value))
     throw new AgentError("malformed", `the agent gives no whole number as ${name}: is it of this version?`);
   return BigInt(value);
 }

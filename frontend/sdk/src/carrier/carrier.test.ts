@@ -123,6 +123,7 @@ test("who is no carrier of this deployment", async () => {
     [{ ...INFO, fees: { [USD]: 5 } }, "is no carrier"],
     [{ ...INFO, pool: USD }, "another pool or chain"],
     [{ ...INFO, chain_id: 1 }, "another pool or chain"],
+    [{ ...INFO, chain_id: 1.5 }, "another pool or chain"],
   ] as const) {
     info = said;
     await expect(CarrierClient.open(URL_, deployment)).rejects.toThrow(says);

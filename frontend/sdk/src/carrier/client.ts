@@ -49,7 +49,7 @@ export class CarrierClient {
     const info = await ask(base, "GET", "/info", null, 0, signal);
     const nobody = new CarrierError(`what answers at ${base} is no carrier: check the address`);
     if (typeof info.carrier !== "string" || typeof info.fees !== "object" || info.fees === null) throw nobody;
-    if (BigInt(Number(info.chain_id) || 0) !== deployment.chainId || info.pool !== deployment.contracts.Pool)
+    if (String(info.chain_id) !== String(deployment.chainId) || info.pool !== deployment.contracts.Pool)
       throw new CarrierError(`the carrier at ${base} serves another pool or chain: use one of this deployment`);
     try {
       const fees = Object.entries(info.fees).map(

@@ -35,7 +35,8 @@ test.each(each(vectors.claims, (one) => one.circuit))("%s (%i)", async (circuit,
   const proof = { words: one.proof, publicSignals: one.publics };
   expect(await claims.prove(deployment, assembly, prover(proof, asked))).toBe(proof);
   const [digest, challenge, evaluation] = one.publics;
-  expect(asked).toEqual([[circuit, { ...inputs[i], digest, challenge, evaluation }, {}]]);
+  const { circuitId } = deployment.verifiers[circuit]!;
+  expect(asked).toEqual([[circuit, circuitId, { ...inputs[i], digest, challenge, evaluation }, {}]]);
   expect(call(assembly, proof)).toEqual({ ...one.call, value: 0n });
 });
 

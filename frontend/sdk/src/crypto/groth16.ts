@@ -26,6 +26,21 @@ export function verify(key: bigint[], proof: bigint[], publics: bigint[]): boole
   }
 }
 
+/** Whether points of G1 (2 words) and G2 (4) are the same multiple of their generators, and not of 0. */
+export function sameLog(one: bigint[], two: bigint[]): boolean {
+  try {
+    const [p, q] = [g1(one, 0), g2(two, 0)];
+    if (p.is0() || q.is0()) return false;
+    const pairs = [
+      { g1: p.negate(), g2: G2.BASE },
+      { g1: G1.BASE, g2: q },
+    ];
+    return Fp12.eql(bn254.pairingBatch(pairs), Fp12.ONE);
+  } catch {
+    return false; // as in `verify`
+  }
+}
+
 function g1(words: bigint[], at: number) {
   const [x, y] = words.slice(at, at + 2) as [bigint, bigint];
   if (!x && !y) return G1.ZERO;

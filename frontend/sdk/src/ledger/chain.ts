@@ -1,8 +1,8 @@
 /** A chain behind an EIP-1193 provider: blocks, views at named blocks, logs, and transactions that are waited for. */
 
 import { fromHex } from "../crypto/field";
-import { ChainError, Reverted } from "../errors";
-import type { Call, Deployment, Eip1193, Hex, Signer } from "../types";
+import { ChainError, DeploymentError, Reverted } from "../errors";
+import type { Call, Circuit, Deployment, Eip1193, Hex, Signer } from "../types";
 import { type Value, decode, declare, encodeCall } from "../abi";
 import { type PoolEvent, TOPICS, EVENTS, type Log, readLog } from "./events";
 import { pause } from "./pause";
@@ -13,6 +13,9 @@ const GAS_MARGIN = 250_000n;
 /** Beyond it a node that nobody could pay is at work. */
 const GAS_CAP = 15_000_000n;
 const TIP_WEI = 10n ** 9n;
+
+/** Which contract has a wallet's proofs verified, by circuit. */
+const VERIFIED: Record<Circuit, string> = { transact: "Pool", commit: "Market", reclaim: "Market" };
 
 /** A transaction that a block holds. */
 export interface Inclusion {
@@ -35,13 +38,13 @@ export class Chain {
     readonly pollMs = POLL_MS,
   ) {}
 
-  /** ChainError unless the provider is on the deployment's chain. */
+  /**
+   * ChainError unless the provider is on the deployment's chain, DeploymentError unless the contracts there take
+   * proofs of the very keys that the deployment names.
+   */
   async check(): Promise<void> {
-    const found = BigInt(await this.ask<Hex>("eth_chainId"));
-    if (found !== this.deployment.chainId)
-      throw new ChainError(
-        `the deployment is for chain ${this.deployment.chainId}, but the wallet is on ${found}: switch it there`,
-      );
+    await this.checkChain(this.provider);
+    await Promise.all(Object.entries(VERIFIED).map(([circuit, by]) => this.checkVerifier(circuit, by)));
   }
 
   async head(): Promise<number> {
@@ -84,7 +87,7 @@ export class Chain {
     for (const log of await this.ask<Log[]>("eth_getLogs", [span])) {
       const contract = contracts.get(log.address.toLowerCase());
       const event = contract === undefined ? null : readLog(contract, log);
-      if (event && (event.block < first || event.block > last))
+      if (event && !(event.block >= first && event.block <= last))
         throw new ChainError(`the node gave a log of block ${event.block}, which was not asked for`);
       if (event) found.push(event);
     }
@@ -100,9 +103,28 @@ export class Chain {
     const gas = (BigInt(estimate) * 5n) / 4n + GAS_MARGIN;
     if (gas > GAS_CAP) throw new ChainError(`${call.name} needs ${gas} gas, more than the cap of ${GAS_CAP}`);
     const offer = await this.fees();
+    await this.checkChain(signer);
     signal?.throwIfAborted();
     const sent = await asking(signer, "eth_sendTransaction", [{ ...asked, gas: hex(gas), ...offer }]);
     return await this.wait(call.name, sent as Hex);
+  }
+
+  private async checkChain(provider: Eip1193): Promise<void> {
+    const found = BigInt((await asking(provider, "eth_chainId", [])) as Hex);
+    if (found !== this.deployment.chainId)
+      throw new ChainError(
+        `the deployment is for chain ${this.deployment.chainId}, but the wallet is on ${found}: switch it there`,
+      );
+  }
+
+  private async checkVerifier(circuit: string, by: string): Promise<void> {
+    const named = this.deployment.verifiers[circuit];
+    const [address] = await this.call(by, `${circuit}_verifier()->(address)`);
+    const known = named !== undefined && address === named.address;
+    if (!known || (await this.call(named.address, "circuit_id()->(bytes32)"))[0] !== named.circuitId)
+      throw new DeploymentError(
+        `the ${by} on the chain verifies ${circuit} by another key than the deployment names: get the right deployment`,
+      );
   }
 
   /** What every client of ours offers for gas: four times the base fee, so that it holds while that rises. */
@@ -158,7 +180,10 @@ export class HttpProvider implements Eip1193 {
     } catch {
       throw new ChainError(`no chain answers at ${new URL(this.url).origin}: is the node running?`);
     }
-    if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
+    if (answer.error) {
+      const { message, code, data } = answer.error;
+      throw Object.assign(new Error(message), { code, data });
+    }
     return answer.result;
   }
 }

@@ -4,7 +4,8 @@ import { fromHex } from "../crypto/field";
 import type { Hex } from "../types";
 import { ABIError, type Declaration, type Value, decode, declare, fromJson, topic } from "../abi";
 
-const TERMS =
+/** The struct of `Market.terms`, as ABI types. */
+export const TERMS =
   "(address base,address quote,uint256 lot,uint256 min_quantity,uint256 fee_bps,uint256 bond_bps," +
   "uint256 jurisdictions,uint256 tier,uint256 start_block,uint256 commit_blocks,uint256 freeze_blocks," +
   "uint256 reveal_blocks,uint256 settle_blocks,uint256 capacity,uint256 quota,uint256 split_bps," +
@@ -133,4 +134,18 @@ export function readRow(row: Row): PoolEvent | null {
   );
   const place = { block: row.block, blockHash: row.hash as Hex, index: row.log_index, transaction: row.tx as Hex };
   return { contract: row.contract, name: row.name, args, ...place };
+}
+
+/** The row of an event, as an indexer writes it. */
+export function rowOf({ contract, name, args, block, blockHash, index, transaction }: PoolEvent): Row {
+  const plain = (value: Value): unknown => {
+    if (typeof value === "bigint") return String(value);
+    if (Array.isArray(value)) return value.map(plain);
+    return typeof value === "object" ? mapped(value, plain) : value;
+  };
+  return { block, hash: blockHash, log_index: index, tx: transaction, contract, name, args: mapped(args, plain) };
+}
+
+function mapped(values: Record<string, Value>, change: (value: Value) => unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }

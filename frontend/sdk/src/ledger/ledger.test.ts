@@ -101,6 +101,23 @@ test.each(["Advanced", "LeavesSet", "Appended", "Committed"])(
   },
 );
 
+test("an indexer cannot hold back everything", async () => {
+  vi.stubGlobal("fetch", indexer(HEAD, []));
+  const ledger = ledgerOf(new ScriptedNode(), new IndexerSource("http://127.0.0.1:1", 10));
+  await expect(ledger.sync()).rejects.toThrow(Diverged);
+});
+
+test.each([
+  ["terms", ROWS.map((row) => row.replace('"quota":"2"', '"quota":"9007199254740991"'))],
+  ["a market", ROWS.flatMap((row) => (row.includes('"MarketOpened"') ? [row, row.replace('"market":"0"', '"market":"1"')] : row))], // prettier-ignore
+])("an indexer cannot make up %s", async (_, rows) => {
+  expect(rows).not.toEqual(ROWS);
+  vi.stubGlobal("fetch", indexer(HEAD, rows));
+  const ledger = ledgerOf(new ScriptedNode(), new IndexerSource("http://127.0.0.1:1", 10));
+  await expect(ledger.sync()).rejects.toThrow(Diverged);
+  expect(ledger.state.markets.size).toBe(0);
+});
+
 test("a root that the contracts do not hold", async () => {
   const node = new ScriptedNode();
   node.answers["Pool.root()"] = () => [5n];

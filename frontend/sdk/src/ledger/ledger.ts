@@ -7,14 +7,14 @@
 
 import { R } from "../crypto/field";
 import type { Context } from "../crypto/streams";
-import { Diverged, Reorganised } from "../errors";
+import { Diverged, Reorganised, Reverted } from "../errors";
 import type { Hex } from "../types";
 import { Chain } from "./chain";
-import type { PoolEvent } from "./events";
+import { type PoolEvent, TERMS } from "./events";
 import { breather } from "./pause";
-import { revealChain } from "./records";
+import { type MarketTerms, revealChain } from "./records";
 import type { Source } from "./source";
-import { State } from "./state";
+import { type Args, State, termsOf } from "./state";
 
 export const CONFIRMATIONS = 5;
 /** How far behind the head a node that is no archive still answers views (geth keeps 128). */
@@ -33,8 +33,10 @@ export class Ledger {
   /** The head that the last sync saw. */
   head = 0;
   #events: PoolEvent[] = [];
-  /** How many of the events, and up to which block, the contracts have confirmed. */
-  #confirmed: { events: number; block: number };
+  /** The block up to which the contracts have confirmed the state. */
+  #confirmed: number;
+  /** Markets whose terms, which never change, they have confirmed. */
+  #markets = new Set<number>();
   #checkpoints = new Map<number, Hex>();
   #syncing: Promise<number> | null = null;
 
@@ -44,7 +46,7 @@ export class Ledger {
     readonly depth = CONFIRMATIONS,
   ) {
     this.block = chain.deployment.startBlock - 1;
-    this.#confirmed = { events: 0, block: this.block };
+    this.#confirmed = this.block;
   }
 
   /**
@@ -84,10 +86,11 @@ export class Ledger {
           await this.#take(target);
           onProgress(this.block, target);
         }
-        if (this.#confirmed.events < this.#events.length) await this.#confirm();
+        if (this.#confirmed !== this.block) await this.#confirm();
         return this.block;
       } catch (error) {
-        if (!(error instanceof Reorganised) || attempt === ATTEMPTS) throw error;
+        const again = error instanceof Diverged ? await this.source.forget?.() : error instanceof Reorganised;
+        if (!again || attempt === ATTEMPTS) throw error;
       }
     }
   }
@@ -136,15 +139,34 @@ export class Ledger {
       ["credential root", state.credentialRoot, "Credentials", "root()->(uint256)"],
     ];
     const theirs = await Promise.all(pairs.map(([, , to, view]) => this.chain.call(to, view, [], block)));
-    const wrong = pairs.find(([, ours], i) => theirs[i]![0] !== ours);
+    const wrong = pairs.find(([, ours], i) => theirs[i]![0] !== ours)?.[0] ?? (await this.#otherTerms());
     if (!wrong) {
-      this.#confirmed = { events: this.#events.length, block };
+      this.#confirmed = block;
+      await this.source.keep?.(this.chain);
       return;
     }
     const same = (await this.chain.blockHash(block)) === this.#checkpoints.get(block);
-    await this.#return(this.#confirmed.block);
+    await this.#return(this.#confirmed);
     if (!same) throw new Reorganised(`the chain reorganised at block ${block} while it was compared; sync again`);
-    throw new Diverged(`the ${wrong[0]} rebuilt up to block ${block} differs from the contract's`);
+    throw new Diverged(`the ${wrong} rebuilt up to block ${block} differs from the contract's`);
+  }
+
+  /** What an indexer told otherwise of a market than the contract does; undefined if nothing. */
+  async #otherTerms(): Promise<string | undefined> {
+    for (const [market, terms] of this.state.markets) {
+      if (this.#markets.has(market)) continue;
+      const found = await this.chain
+        .call("Market", `terms(uint256)->(${TERMS})`, [market], this.block)
+        .then(([struct]) => Object.entries(termsOf(struct as Args)))
+        .catch((error) => {
+          if (error instanceof Reverted) return []; // there is no such market
+          throw error;
+        });
+      if (!found.length || found.some(([name, value]) => terms[name as keyof MarketTerms] !== value))
+        return `terms of market ${market}`;
+      this.#markets.add(market);
+    }
+    return undefined;
   }
 
   /** Return to the last checkpoint that is still on the chain. */
@@ -164,6 +186,8 @@ export class Ledger {
     for (const known of [...this.#checkpoints.keys()]) if (known > block) this.#checkpoints.delete(known);
     await this.#rebuild(this.#events.filter((event) => event.block <= block));
     this.block = block;
+    // Beyond a branch that was left nothing is confirmed any more.
+    if (block < this.#confirmed) this.#confirmed = this.chain.deployment.startBlock - 1;
   }
 
   /** Make the state again from its events, which were taken in once. */
@@ -176,8 +200,7 @@ export class Ledger {
     }
     this.state = state;
     this.#events = events;
-    if (events.length < this.#confirmed.events)
-      this.#confirmed = { events: 0, block: this.chain.deployment.startBlock - 1 };
+    this.#markets.clear();
     this.version++;
   }
 }

@@ -16,12 +16,20 @@ export interface Batch {
 }
 
 export interface Source {
+  /** Whose word it is. */
+  readonly name: string;
   /** The next batch after block `after` up to block `to`, of which it may give a part, but not nothing. */
   next(chain: Chain, after: number, to: number): Promise<Batch>;
+  /** Told that the contracts hold what all batches so far add up to. */
+  keep?(chain: Chain): Promise<void>;
+  /** Told that they do not; whether what it gives next may be other. */
+  forget?(): Promise<boolean>;
 }
 
 /** The logs of the wallet's own node. */
 export class RpcSource implements Source {
+  readonly name = "node";
+
   constructor(readonly span = SPAN) {}
 
   async next(chain: Chain, after: number, to: number): Promise<Batch> {
@@ -46,26 +54,22 @@ export class IndexerSource implements Source {
     this.url = url.replace(/\/+$/, "");
   }
 
+  get name(): string {
+    return this.url;
+  }
+
   async next(chain: Chain, after: number, to: number): Promise<Batch> {
     if (to - after <= this.bulk) return await this.rest.next(chain, after, to);
     const response = await this.ask(after + 1, to + 1);
     const last = Math.min(to, Number(response.headers.get("X-Indexed-Block") ?? Number.NaN));
     if (!Number.isSafeInteger(last)) throw new RestoreError(`${this.url} does not say how far it is: ${ELSE}`);
     if (last <= after || !(await follows(chain, response))) return await this.rest.next(chain, after, to);
-    const events: PoolEvent[] = [];
     try {
-      for await (const line of lines(response)) {
-        const event = readRow(JSON.parse(line) as Row);
-        if (!event) continue;
-        const before = events.at(-1)?.block ?? after + 1;
-        if (event.block < before || event.block > last) throw new RestoreError("events out of order");
-        events.push(event);
-      }
+      return { events: await readRows(lines(response), after, last), last };
     } catch (error) {
       const what = error instanceof ShadowpoolError ? error.message : "a line of it is no event";
       throw new RestoreError(`${this.url} gives what cannot be used (${what}): ${ELSE}`);
     }
-    return { events, last };
   }
 
   private async ask(from: number, to: number): Promise<Response> {
@@ -78,6 +82,23 @@ export class IndexerSource implements Source {
     if (!response.ok) throw new RestoreError(`${this.url} answers ${response.status}: is it an indexer of this pool?`);
     return response;
   }
+}
+
+/** The events of rows of JSON, which are of the blocks after `after` up to `last`, in order. */
+export async function readRows(
+  rows: Iterable<string> | AsyncIterable<string>,
+  after: number,
+  last: number,
+): Promise<PoolEvent[]> {
+  const events: PoolEvent[] = [];
+  for await (const row of rows) {
+    const event = readRow(JSON.parse(row) as Row);
+    if (!event) continue;
+    const before = events.at(-1)?.block ?? after + 1;
+    if (event.block < before || event.block > last) throw new RestoreError("events out of order");
+    events.push(event);
+  }
+  return events;
 }
 
 /** Whether an indexer is on the node's branch, as far as the node knows. */
@@ -94,13 +115,17 @@ async function* lines(response: Response): AsyncGenerator<string> {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let left = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    const parts = (left + decoder.decode(value, { stream: !done })).split("\n");
-    left = parts.pop()!;
-    if (left.length > MOST_LINE) throw new RestoreError("a line is too long");
-    yield* parts;
-    if (done) break;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      const parts = (left + decoder.decode(value, { stream: !done })).split("\n");
+      left = parts.pop()!;
+      if (left.length > MOST_LINE) throw new RestoreError("a line is too long");
+      yield* parts;
+      if (done) break;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
   }
   if (left) throw new RestoreError("the last line is cut");
 }

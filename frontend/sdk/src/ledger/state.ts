@@ -10,7 +10,7 @@ import { ChunkTree, CredentialTree, TREE_CHUNKS, TREE_LEAVES } from "./merkle";
 import type { EpochRecord, MarketTerms, NoteMemo, OrderRecord, Settlement, TransactRecord, Treasury } from "./records";
 import { windowsOf } from "./records";
 
-type Args = Record<string, Value>;
+export type Args = Record<string, Value>;
 
 /** The key of a map over epochs. */
 export function epochKey(market: number, epoch: number): string {
@@ -233,7 +233,8 @@ function orderOf(state: State, args: Args): OrderRecord {
   return found;
 }
 
-function termsOf(given: Args): MarketTerms {
+/** A market's terms, from the struct that the contract has of them. */
+export function termsOf(given: Args): MarketTerms {
   return {
     base: given.base as Hex,
     quote: given.quote as Hex,

@@ -1,6 +1,7 @@
 /** A browser's copies of circuits' files: from a server once, then from IndexedDB, and by their hashes alone either way. */
 
 import { ArtifactError } from "../errors";
+import type { Store } from "../store";
 import type { Circuit } from "../types";
 import type { Files } from "./engine";
 
@@ -14,14 +15,8 @@ interface Entry {
 export type Manifest = Record<string, Record<keyof Files, Entry>>;
 
 const KINDS = ["wasm", "zkey"] as const;
-
-/** Copies by hash: a store that lacks what it was given is no fault, only slower. */
-export interface Store {
-  get(sha256: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  put(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Drop all but these. */
-  keep(hashes: string[]): Promise<void>;
-}
+/** Several times the largest file of a wallet's circuits. */
+const MOST_BYTES = 2 ** 28;
 
 /** `baseUrl` is where `artifacts/` is, without a slash at its end; `call` is `fetch`. */
 export class Artifacts {
@@ -63,7 +58,11 @@ export class Artifacts {
     const manifest = (await response.json().catch(() => undefined)) as { circuits?: Manifest } | undefined;
     const entries = Object.values(manifest?.circuits ?? {}).flatMap((files) => KINDS.map((kind) => files?.[kind]));
     const fits = (entry?: Entry) =>
-      entry && /^[0-9a-f]{64}$/.test(entry.sha256) && Number.isSafeInteger(entry.bytes) && entry.bytes > 0;
+      entry &&
+      /^[0-9a-f]{64}$/.test(entry.sha256) &&
+      Number.isSafeInteger(entry.bytes) &&
+      entry.bytes > 0 &&
+      entry.bytes <= MOST_BYTES;
     if (!entries.length || !entries.every(fits)) throw new ArtifactError(`${this.baseUrl} has no manifest of circuits`);
     await this.store.keep(entries.map((entry) => entry!.sha256));
     return manifest!.circuits!;

@@ -1,7 +1,7 @@
 /** Browser only: proofs in a web worker, off the page's thread. */
 
 import * as errors from "../errors";
-import type { Circuit, Inputs, Proof, ProveOptions, Prover } from "../types";
+import type { Circuit, Hex, Inputs, Proof, ProveOptions, Prover } from "../types";
 import type { Reply, Request } from "./worker";
 
 /** More threads gain little: the longest sums are of some ten thousand points. */
@@ -32,8 +32,8 @@ export class BrowserProver implements Prover {
   }
 
   /** ArtifactError, ProverError; the signal's reason, at once, if it is aborted. */
-  prove(circuit: Circuit, inputs: Inputs, options: ProveOptions = {}): Promise<Proof> {
-    return this.inTurn((id) => ({ kind: "prove", id, circuit, inputs }), options) as Promise<Proof>;
+  prove(circuit: Circuit, circuitId: Hex, inputs: Inputs, options: ProveOptions = {}): Promise<Proof> {
+    return this.inTurn((id) => ({ kind: "prove", id, circuit, circuitId, inputs }), options) as Promise<Proof>;
   }
 
   /** End the threads and forget what they hold; the next proof starts new ones. */

@@ -1,6 +1,9 @@
 /** The proving keys of snarkjs (its zkey format, version 1) for Groth16 over BN254. */
 
+import { bytes32, keccakWords, toHex } from "../crypto/field";
+import { sameLog } from "../crypto/groth16";
 import { ProverError } from "../errors";
+import type { Hex } from "../types";
 import { Q, R, unpacked } from "./kernel";
 import { type Group, pointBytes } from "./multiexp";
 
@@ -35,7 +38,7 @@ export interface ProvingKey {
   sections: Record<Section, Points>;
 }
 
-/** ProverError unless the bytes are a whole key of three public inputs; the points are trusted, being hash-checked. */
+/** ProverError unless the bytes are a whole key of three public inputs; the points are not looked at, since no proof leaves that does not verify. */
 export function parseKey(file: Uint8Array): ProvingKey {
   const sections = parseSections(file);
   const section = (id: number, length?: number): Uint8Array => {
@@ -67,6 +70,19 @@ export function parseKey(file: Uint8Array): ProvingKey {
     coefficients: coefficients(section(4), wires, domain),
     sections: { a: points("a"), b1: points("b1"), b2: points("b2"), c: points("c"), h: points("h") },
   };
+}
+
+/** The id of the key, as its Verifier has it. */
+export function keyId(key: ProvingKey): Hex {
+  return `0x${toHex(bytes32(keccakWords(key.verification)))}`;
+}
+
+/**
+ * Whether the key's two deltas are of one number, not 0. They blind a proof, and its id fixes but one of them; A and
+ * B are then uniform and C is what the verifier's equation leaves, whatever else is in the file.
+ */
+export function blinds({ delta1, delta2 }: ProvingKey): boolean {
+  return sameLog(words(delta1), words(delta2));
 }
 
 /** Numbers of points as contracts take them (EIP-197): of coordinates in Fp2 the imaginary part first. */

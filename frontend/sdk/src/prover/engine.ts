@@ -1,7 +1,8 @@
 /** Proofs from circuits' files, on this thread and on helpers that hold parts of the keys. */
 
-import type { Circuit, Inputs, Proof, Stage } from "../types";
-import { type ProvingKey, type Section, parseKey } from "./container";
+import { ArtifactError } from "../errors";
+import type { Circuit, Hex, Inputs, Proof, Stage } from "../types";
+import { type ProvingKey, type Section, blinds, keyId, parseKey } from "./container";
 import { Groth16, type Piece, scalars, share } from "./groth16";
 import { Kernel } from "./kernel";
 import { multiexp } from "./multiexp";
@@ -37,13 +38,19 @@ export class Share {
     return (this.held.get(circuit) ?? []).filter((piece) => piece.section === section);
   }
 
+  /** The scalars are secret, and wiped. */
   sum(piece: Piece, own: Uint8Array): Uint8Array {
-    return multiexp(this.kernel, piece.group, piece.points, own);
+    try {
+      return multiexp(this.kernel, piece.group, piece.points, own);
+    } finally {
+      own.fill(0);
+    }
   }
 }
 
 /** A circuit that is ready to prove: what this thread needs of its key, and what each helper's pieces are. */
 interface Loaded {
+  id: Hex;
   calculator: WebAssembly.Module;
   groth16: Groth16;
   helped: Pick<Piece, "section" | "places" | "cost">[][];
@@ -69,9 +76,16 @@ export class Engine {
     await this.ready(circuit, report);
   }
 
-  /** ArtifactError, ProverError. One proof at a time. */
-  async prove(circuit: Circuit, inputs: Inputs, report: Report = () => undefined): Promise<Proof> {
-    const { calculator, groth16, helped, cost } = await this.ready(circuit, report);
+  /** ArtifactError, also if the key's id is not `circuitId`; ProverError. One proof at a time. */
+  async prove(circuit: Circuit, circuitId: Hex, inputs: Inputs, report: Report = () => undefined): Promise<Proof> {
+    const { id, calculator, groth16, helped, cost } = await this.ready(circuit, report);
+    if (id !== circuitId) {
+      this.loaded.delete(circuit);
+      throw new ArtifactError(
+        `the key of ${circuit} is ${id}, but the pool verifies by ${circuitId}: ` +
+          "nothing was proven; get the circuits' files of this deployment, or another server of them",
+      );
+    }
     report("witness", 0);
     const values = await witness(circuit, calculator, inputs);
     report("proof", 0);
@@ -121,6 +135,7 @@ export class Engine {
     const files = await this.load(circuit, (part) => report("key", part));
     const calculator = await WebAssembly.compile(files.wasm);
     const key: ProvingKey = parseKey(files.zkey);
+    if (!blinds(key)) throw new ArtifactError(`proofs by this key of ${circuit} would not hide what they are made of`);
     const [own, ...others] = share(key, 1 + this.helpers.length) as [Piece[], ...Piece[][]];
     this.own.hold(circuit, own);
     const helped = others.map((pieces) => pieces.map(({ section, places, cost }) => ({ section, places, cost })));
@@ -128,6 +143,6 @@ export class Engine {
     const cost = [...own, ...helped.flat()].reduce((sum, piece) => sum + piece.cost, 0);
     const groth16 = new Groth16(this.kernel, key);
     report("key", 1);
-    return { calculator, groth16, helped, cost };
+    return { id: keyId(key), calculator, groth16, helped, cost };
   }
 }

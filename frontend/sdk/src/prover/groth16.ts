@@ -98,7 +98,8 @@ export class Groth16 {
     const [r, s] = [random(), random()];
     const own = witness.subarray(PACKED * (key.publics + 1));
     const early = [sum("b2", witness), sum("a", witness), sum("b1", witness), sum("c", own)];
-    const late = sum("h", this.quotient(witness));
+    const quotient = this.quotient(witness);
+    const late = sum("h", quotient).finally(() => quotient.fill(0));
     const [sumB2, sumA, sumB1, sumC, sumH] = (await Promise.all([...early, late])) as [
       Uint8Array[], Uint8Array[], Uint8Array[], Uint8Array[], Uint8Array[],
     ]; // prettier-ignore
@@ -133,7 +134,6 @@ export class Groth16 {
     const [read, wires] = [kernel.take(witness.length), kernel.take(key.wires * SIZE)];
     const [out, scratch] = [kernel.take(PACKED * domain), kernel.take(SIZE)];
     try {
-      kernel.bytes(a, 2 * bytes).fill(0);
       kernel.bytes(read, witness.length).set(witness);
       call.fr_unpacked(wires, read, key.wires);
       call.fr_rows(this.coefficients, this.terms, wires, a, b);
@@ -149,7 +149,6 @@ export class Groth16 {
       call.fr_export(out, a, domain, at.toNumber, scratch);
       return kernel.bytes(out, PACKED * domain).slice();
     } finally {
-      kernel.bytes(a, kernel.mark() - a).fill(0); // the witness and what follows from it
       kernel.release(mark);
     }
   }

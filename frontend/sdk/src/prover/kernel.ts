@@ -91,7 +91,7 @@ export class Kernel {
     return new Kernel(await code);
   }
 
-  /** Room for so many bytes, zeroed or not; it stands until `release` of a mark before it. */
+  /** Room for so many bytes, all 0; it stands until `release` of a mark before it. */
   take(bytes: number): number {
     const at = this.next;
     this.next = (at + bytes + 7) & ~7;
@@ -104,7 +104,9 @@ export class Kernel {
     return this.next;
   }
 
+  /** Take back all room since `mark`, wiped: a witness may have been in it. */
   release(mark: number): void {
+    this.bytes(mark, this.next - mark).fill(0);
     this.next = mark;
   }
 

@@ -69,12 +69,12 @@ class Sum {
     this.products = kernel.take((this.pairRoom * this.size) / 2);
     kernel.bytes(packed, points.length).set(points);
     kernel.call.fp_convert(this.points, packed, this.length * coordinates(group), kernel.at.fromFile);
-    kernel.bytes(this.sums, this.windows * this.buckets * this.size).fill(0);
   }
 
   run(): Uint8Array {
     const digits = this.digits();
     for (let window = 0; window < this.windows; window++) this.fill(window, digits);
+    digits.fill(0);
     this.weigh();
     return this.join();
   }

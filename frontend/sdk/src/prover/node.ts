@@ -3,9 +3,11 @@
 import { readFile } from "node:fs/promises";
 
 import { ArtifactError } from "../errors";
-import type { Circuit, Inputs, Proof, ProveOptions, Prover } from "../types";
+import type { Circuit, Hex, Inputs, Proof, ProveOptions, Prover } from "../types";
 import { Engine, type Files } from "./engine";
 import { Kernel } from "./kernel";
+
+export { FileStore } from "../store/files";
 
 /** The files are the user's own, so they are not hashed; no proof leaves that does not verify under its key. */
 export class NodeProver implements Prover {
@@ -23,10 +25,10 @@ export class NodeProver implements Prover {
   }
 
   /** ArtifactError, ProverError; the signal's reason if it is aborted, between one long sum and the next. */
-  prove(circuit: Circuit, inputs: Inputs, { onStage, signal }: ProveOptions = {}): Promise<Proof> {
+  prove(circuit: Circuit, circuitId: Hex, inputs: Inputs, { onStage, signal }: ProveOptions = {}): Promise<Proof> {
     return this.inTurn((engine) => {
       this.signal = signal;
-      return engine.prove(circuit, inputs, onStage);
+      return engine.prove(circuit, circuitId, inputs, onStage);
     });
   }
 

@@ -1,9 +1,13 @@
+import { readFile } from "node:fs/promises";
+
 import { bn254 } from "@noble/curves/bn254.js";
 import { describe, expect, it } from "vitest";
 
 import { ArtifactError, ProverError } from "../errors";
-import { Artifacts, type Store, sha256 } from "./artifacts";
-import { parseKey } from "./container";
+import type { Store } from "../store";
+import { Artifacts, sha256 } from "./artifacts";
+import { blinds, keyId, parseKey } from "./container";
+import { Share } from "./engine";
 import { Kernel, Q, R, packed, unpacked } from "./kernel";
 import { type Group, coordinates, multiexp } from "./multiexp";
 import { NodeProver } from "./node";
@@ -118,26 +122,79 @@ describe("files of circuits", () => {
   it("of no or another manifest are refused", async () => {
     const { call } = await served();
     await expect(new Artifacts("", new Kept(), call).load("commit")).rejects.toThrow(/no files of commit/);
-    for (const made of [{}, { circuits: { transact: { wasm: { sha256: "0", bytes: 1 } } } }, null]) {
+    const huge = { sha256: "0".repeat(64), bytes: 2 ** 40 };
+    for (const made of [
+      { circuits: { transact: { wasm: huge, zkey: huge } } },
+      {},
+      { circuits: { transact: { wasm: { sha256: "0", bytes: 1 } } } },
+      null,
+    ]) {
       const artifacts = new Artifacts("", new Kept(), async () => Response.json(made));
       await expect(artifacts.load("transact")).rejects.toThrow(ArtifactError);
     }
   });
 });
 
+describe("what is taken from the kernel's memory", () => {
+  it("is wiped when it is released", async () => {
+    const kernel = await Kernel.create();
+    const mark = kernel.mark();
+    kernel.bytes(kernel.take(100), 100).fill(7);
+    kernel.release(mark);
+    expect([...kernel.bytes(mark, 100)]).toEqual(Array(100).fill(0));
+  });
+
+  it("keeps nothing of a sum, nor do the scalars given", async () => {
+    const kernel = await Kernel.create();
+    const mark = kernel.mark();
+    const points = bytes([encoded(words("g1", G1.BASE)), encoded(words("g1", G1.BASE.double()))]);
+    const scalars = bytes([[...packed(R - 2n)], [...packed(5n)]]);
+    new Share(kernel).sum({ section: "a", group: "g1", cost: 2, points, places: Uint32Array.of(0, 1) }, scalars);
+    expect(scalars.every((byte) => byte === 0)).toBe(true);
+    expect(kernel.mark()).toBe(mark);
+    expect(kernel.bytes(mark, 4_000).every((byte) => byte === 0)).toBe(true);
+  });
+});
+
 describe("a folder's prover", () => {
   const folder = decodeURIComponent(new URL("../../../../build/circuits", import.meta.url).pathname);
 
+  const keyOf = async (circuit: string) => parseKey(Uint8Array.from(await readFile(`${folder}/${circuit}.zkey`)));
+
   it("refuses inputs that are not the circuit's, with reasons", async () => {
     const prover = new NodeProver({ folder });
-    await expect(prover.prove("reclaim", { nothing: 1n })).rejects.toThrow(/no input signal nothing/);
-    await expect(prover.prove("reclaim", { digest: [1n, 2n] })).rejects.toThrow(/has 1 words; 2 were given/);
-    await expect(prover.prove("reclaim", { digest: R })).rejects.toThrow(/outside the field/);
-    await expect(prover.prove("reclaim", { digest: 1n })).rejects.toThrow(/input words; 1 were given/);
+    const id = keyId(await keyOf("reclaim"));
+    await expect(prover.prove("reclaim", id, { nothing: 1n })).rejects.toThrow(/no input signal nothing/);
+    await expect(prover.prove("reclaim", id, { digest: [1n, 2n] })).rejects.toThrow(/has 1 words; 2 were given/);
+    await expect(prover.prove("reclaim", id, { digest: R })).rejects.toThrow(/outside the field/);
+    await expect(prover.prove("reclaim", id, { digest: 1n })).rejects.toThrow(/input words; 1 were given/);
+  });
+
+  it("does not prove with a key that is not the pool's", async () => {
+    const stages: string[] = [];
+    const refused = new NodeProver({ folder }).prove(
+      "reclaim",
+      `0x${"12".repeat(32)}`,
+      {},
+      {
+        onStage: (stage) => stages.push(stage),
+      },
+    );
+    await expect(refused).rejects.toThrow(ArtifactError);
+    await expect(refused).rejects.toThrow("nothing was proven");
+    expect(stages).not.toContain("witness");
+  });
+
+  it("does not prove with a key that hides nothing", async () => {
+    const key = await keyOf("reclaim");
+    expect(blinds(key)).toBe(true);
+    expect(blinds({ ...key, delta1: key.alpha1 })).toBe(false);
+    expect(blinds({ ...key, delta1: new Uint8Array(64) })).toBe(false);
+    expect(blinds({ ...key, delta1: new Uint8Array(64), delta2: new Uint8Array(128) })).toBe(false);
   });
 
   it("says where files are missing", async () => {
-    await expect(new NodeProver({ folder: "/nowhere" }).prove("reclaim", {})).rejects.toThrow(ArtifactError);
+    await expect(new NodeProver({ folder: "/nowhere" }).prove("reclaim", "0x", {})).rejects.toThrow(ArtifactError);
   });
 
   it("takes no key that is not one", () => {

@@ -41,6 +41,14 @@ export async function witness(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const instance = await WebAssembly.instantiate(module, { runtime: runtime(circuit, () => calculator) });
   const calculator = instance.exports as unknown as Calculator;
+  try {
+    return calculate(circuit, calculator, inputs);
+  } finally {
+    new Uint8Array(calculator.memory.buffer).fill(0);
+  }
+}
+
+function calculate(circuit: string, calculator: Calculator, inputs: Inputs): Uint8Array<ArrayBuffer> {
   const shared = calculator.getSharedRWMemoryStart();
   calculator.init(1);
   let given = 0;

@@ -6,18 +6,18 @@
  */
 
 import * as errors from "../errors";
-import type { Circuit, Inputs, Proof, Stage } from "../types";
+import { IndexedDbStore } from "../store/indexeddb";
+import type { Circuit, Hex, Inputs, Proof, Stage } from "../types";
 import { Artifacts } from "./artifacts";
 import type { Section } from "./container";
 import { Engine, type Helper, Share } from "./engine";
 import type { Piece } from "./groth16";
-import { IndexedDbStore } from "./indexeddb";
 import { Kernel } from "./kernel";
 
 export type Request =
   | { kind: "open"; baseUrl: string; threads: number }
   | { kind: "warm"; id: number; circuit: Circuit }
-  | { kind: "prove"; id: number; circuit: Circuit; inputs: Inputs }
+  | { kind: "prove"; id: number; circuit: Circuit; circuitId: Hex; inputs: Inputs }
   | { kind: "hold"; circuit: Circuit; pieces: Piece[] }
   | { kind: "sum"; id: number; circuit: Circuit; section: Section; scalars: Uint8Array<ArrayBuffer>[] };
 
@@ -44,21 +44,21 @@ async function answer(id: number, request: Request): Promise<void> {
       const share = await held;
       const pieces = share.of(request.circuit, request.section);
       reply({ id, result: pieces.map((piece, i) => share.sum(piece, request.scalars[i]!)) });
-    } else if (request.kind === "prove")
-      reply({ id, result: await (await engine!).prove(request.circuit, request.inputs, report) });
-    else if (request.kind === "warm") {
+    } else if (request.kind === "prove") {
+      const { circuit, circuitId, inputs } = request;
+      reply({ id, result: await (await engine!).prove(circuit, circuitId, inputs, report) });
+    } else if (request.kind === "warm") {
       await (await engine!).warm(request.circuit, report);
       reply({ id, result: undefined });
     }
   } catch (error) {
-    // By hand, since a build shortens the names of classes.
     const name = error instanceof errors.ArtifactError ? "ArtifactError" : "ProverError";
     reply({ id, error: error instanceof Error ? error.message : String(error), name });
   }
 }
 
 async function open(baseUrl: string, threads: number): Promise<Engine> {
-  const artifacts = new Artifacts(baseUrl, new IndexedDbStore());
+  const artifacts = new Artifacts(baseUrl, new IndexedDbStore("shadowpool-artifacts"));
   const helpers = typeof Worker === "undefined" ? [] : Array.from({ length: threads - 1 }, () => new WorkerHelper());
   return new Engine(await kernel, (circuit, progress) => artifacts.load(circuit, progress), helpers);
 }

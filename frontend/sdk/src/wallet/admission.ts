@@ -1,9 +1,11 @@
 /** What is checked before an order is proven, so that a refusal costs nothing (protocol P3). */
 
 import { credentialLeaf } from "../claims";
+import { equal } from "../crypto/babyjubjub";
 import { AMOUNT_LIMIT, checkTerms, lockOf } from "../crypto/notes";
 import {
   CredentialExpired,
+  Diverged,
   EpochFull,
   IssuerFault,
   NoCredential,
@@ -15,10 +17,10 @@ import {
 import type { Chain } from "../ledger/chain";
 import type { Ledger } from "../ledger/ledger";
 import type { MarketTerms } from "../ledger/records";
-import type { Terms } from "../types";
+import { revealKeyOf } from "../ledger/state";
+import type { Hex, Point, Terms } from "../types";
 import type { Issued } from "./types";
 
-/** The words of `Market.epochs`, of which only the sixth counts here: the orders that hold a place. */
 const EPOCH =
   "(address leader,uint256 reveal_key_version,uint256[2] reveal_key,uint256 auditor_version,uint256 treasury_version," +
   "uint256 live,uint256 reveals,bytes32 commit_chain,bytes32 reveal_chain,uint256 reference,bool fixed,bool void," +
@@ -74,9 +76,50 @@ export function checkOrder(market: MarketTerms, terms: Terms): void {
     throw new NotAdmitted("the order locks more than a note can hold: ask for less");
 }
 
+/** What `Market.epochs` answers, as far as it counts here. */
+interface EpochOnChain {
+  leader: Hex;
+  reveal_key_version: bigint;
+  reveal_key: [bigint, bigint];
+  live: bigint;
+  commit_chain: Hex;
+}
+
+async function epochOnChain(chain: Chain, market: number, epoch: number, block?: number): Promise<EpochOnChain> {
+  const [found] = await chain.call("Market", `epochs(uint256,uint256)->(${EPOCH})`, [market, epoch], block);
+  return found as unknown as EpochOnChain;
+}
+
+/**
+ * The key that an epoch's orders are revealed to, if leader, key and frozen set are the contract's own: an indexer
+ * that told of another leader would have the orders opened to itself.
+ */
+export async function checkReader(chain: Chain, ledger: Ledger, market: number, epoch: number): Promise<Point> {
+  const of = ledger.state.epoch(market, epoch);
+  const { leader, reveal_key_version, reveal_key, commit_chain } = await epochOnChain(
+    chain,
+    market,
+    epoch,
+    ledger.block,
+  );
+  const key = ledger.state.revealKeys.get(revealKeyOf(of.leader, of.revealVersion));
+  const held: [string, boolean][] = [
+    ["leader", leader === of.leader],
+    ["leader's key version", reveal_key_version === BigInt(of.revealVersion)],
+    ["leader's reveal key", key !== undefined && equal(key, reveal_key)],
+    ["set of orders", BigInt(commit_chain) === of.commitChain],
+  ];
+  const wrong = held.find(([, same]) => !same);
+  if (wrong)
+    throw new Diverged(
+      `epoch ${epoch} of market ${market} has another ${wrong[0]} on the chain than the events tell: ` +
+        "nothing was revealed; sync without the indexer",
+    );
+  return key!;
+}
+
 export async function checkPlace(chain: Chain, market: number, epoch: number, capacity: number): Promise<void> {
-  const [found] = await chain.call("Market", `epochs(uint256,uint256)->(${EPOCH})`, [market, epoch]);
-  const { live } = found as { live: bigint };
+  const { live } = await epochOnChain(chain, market, epoch);
   if (live >= BigInt(capacity))
     throw new EpochFull(`epoch ${epoch} of market ${market} holds ${live} orders, its capacity: try the next epoch`);
 }

@@ -2,28 +2,12 @@
 
 import { worstCase } from "../claims";
 import { asAddress } from "../crypto/field";
+import { ENDED, type EpochState, FORFEITS } from "../epochs";
 import type { Ledger } from "../ledger/ledger";
 import { type EpochRecord, type MarketTerms, type OrderRecord, rulesOf, windowsOf } from "../ledger/records";
 import type { Terms } from "../types";
 import type { Fill } from "./holdings";
-import type { EpochState, Fate, Lock, OrderStatus, PlacedOrder } from "./types";
-
-/** As `Market.state` counts them. */
-export const STATES: readonly EpochState[] = [
-  "unopened",
-  "commit",
-  "frozen",
-  "reveal",
-  "settling",
-  "settled",
-  "empty",
-  "failed",
-  "void",
-];
-
-/** Ends of an epoch in which an order that it did not take in forfeits its bond. */
-export const FORFEITS: readonly EpochState[] = ["settled", "empty"];
-export const ENDED: readonly EpochState[] = [...FORFEITS, "failed", "void"];
+import type { Fate, Lock, OrderStatus, PlacedOrder } from "./types";
 
 /** The worst case of an order in a market. */
 export function lockOfOrder(market: number, terms: MarketTerms, order: Terms): Lock {

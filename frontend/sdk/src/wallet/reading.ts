@@ -2,6 +2,7 @@
 
 import { asAddress } from "../crypto/field";
 import type { ShieldedKey } from "../crypto/keys";
+import type { EpochState } from "../epochs";
 import type { Ledger } from "../ledger/ledger";
 import { type Windows, epochAt, windowsOf } from "../ledger/records";
 import { epochKey } from "../ledger/state";
@@ -10,7 +11,7 @@ import { marketTerms } from "./admission";
 import { movements } from "./history";
 import { Holdings } from "./holdings";
 import { lockOfOrder, orderStatus, seenState } from "./orders";
-import type { EpochState, Lock, MarketView, Movement, OrderStatus } from "./types";
+import type { Lock, MarketView, Movement, OrderStatus } from "./types";
 
 /** Fates of orders that lock nothing any more. */
 const FREED = ["filled", "cancelled", "reclaimed"];

@@ -1,6 +1,7 @@
 /** What the wallet takes and gives. Assets are checksummed addresses, amounts base units. */
 
 import type { ShieldedKey } from "../crypto/keys";
+import type { EpochState } from "../epochs";
 import type { Progress } from "../ledger/ledger";
 import type { Windows } from "../ledger/records";
 import type { Source } from "../ledger/source";
@@ -84,10 +85,6 @@ export interface PlacedOrder {
   quotaNullifier: bigint;
   rk: Hex;
 }
-
-/** As `Market.state` answers. */
-export type EpochState =
-  "unopened" | "commit" | "frozen" | "reveal" | "settling" | "settled" | "empty" | "failed" | "void";
 
 /**
  * committed, cancelled; revealed; filled: settled, even if with no lots; invalid: settled, but shown not to open
@@ -173,4 +170,4 @@ export interface MarketView {
   printed: { epoch: number; price: bigint; volume: bigint } | null;
 }
 
-export type { Windows };
+export type { EpochState, Windows };

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { HEAD, ScriptedNode, deployment, expected, issued, key } from "../../vectors/scripted";
+import { HEAD, ScriptedNode, deployment, epochWords, expected, issued, key } from "../../vectors/scripted";
 import { each, vectors } from "../../vectors/read";
 import { asAddress } from "../crypto/field";
 import { ShieldedKey } from "../crypto/keys";
@@ -21,7 +21,7 @@ const DEPTH = 3;
 
 /** Gives words that no contract would take, for the statement that it is asked. */
 function prover(asked: Inputs[] = []): Prover {
-  const prove = async (_: string, inputs: Inputs) => {
+  const prove = async (_: string, __: string, inputs: Inputs) => {
     asked.push(inputs);
     const publicSignals = [inputs.digest, inputs.challenge, inputs.evaluation] as bigint[];
     return { words: Array<bigint>(8).fill(1n), publicSignals };
@@ -282,12 +282,65 @@ test("reveals and reclaims that are not due", async () => {
   await expect(wallet.reveal({ ...filled, quotaNullifier: 1n }, options)).rejects.toThrow("not on the chain");
 });
 
-test("a reveal key that is not the contract's is not revealed to", async () => {
+/** A wallet in the reveal window of its last order, and what the contract says of that order's epoch. */
+async function revealing(bend: (words: bigint[]) => unknown = () => {}) {
   const node = new ScriptedNode();
   node.head = 105;
-  node.answers["reveal_key(address,uint256)"] = () => [1n, 2n, 3n];
+  const told = epochWords(2);
+  bend(told);
+  node.answers["epochs(uint256,uint256)"] = (_, block) => (block === 105 - DEPTH ? told : Array(21).fill(0n));
   const wallet = await open(node);
-  await expect(wallet.reveal(wallet.orders()[2]!.placed, { sender: signer(node) })).rejects.toThrow(errors.Diverged);
+  const sent = () => node.asked.filter((method) => method === "eth_sendTransaction").length;
+  return { wallet, placed: wallet.orders()[2]!.placed, options: { sender: signer(node) }, sent };
+}
+
+test("a reveal goes to the leader that the contract has", async () => {
+  const { wallet, placed, options, sent } = await revealing();
+  expect((await wallet.reveal(placed, options)).name).toBe("reveal");
+  expect(sent()).toBe(1);
+});
+
+test.each([
+  ["leader", 0],
+  ["leader's key version", 1],
+  ["leader's reveal key", 2],
+  ["leader's reveal key", 3],
+  ["set of orders", 8],
+])("nothing is revealed where the contract has another %s (word %i)", async (what, word) => {
+  const { wallet, placed, options, sent } = await revealing((words) => (words[word]! += 1n));
+  const refused = wallet.reveal(placed, options);
+  await expect(refused).rejects.toThrow(errors.Diverged);
+  await expect(refused).rejects.toThrow(`another ${what} on the chain`);
+  expect(sent()).toBe(0);
+});
+
+test("an order that does not open its commitment is neither revealed nor reclaimed", async () => {
+  const { wallet, placed, options, sent } = await revealing();
+  for (const changed of [{ salt: placed.salt + 1n }, { epoch: 0 }, { terms: { ...placed.terms, price: 1n } }]) {
+    await expect(wallet.reveal({ ...placed, ...changed }, options)).rejects.toThrow("not the order that was committed");
+    await expect(wallet.reclaim({ ...placed, ...changed }, options)).rejects.toThrow(errors.OrderRefused);
+  }
+  expect(sent()).toBe(0);
+});
+
+test.each([
+  ["another verifier", "commit_verifier()", () => [7n]],
+  ["another key", "circuit_id()", () => [7n]],
+])("a deployment that names %s than the chain is not opened", async (_, view, answer) => {
+  const node = new ScriptedNode();
+  node.answers[view] = answer;
+  await expect(open(node)).rejects.toThrow(errors.DeploymentError);
+});
+
+test("an account on another chain sends nothing", async () => {
+  const node = new ScriptedNode();
+  const wallet = await open(node);
+  const sender: Signer = {
+    ...signer(node),
+    request: async (args) => (args.method === "eth_chainId" ? "0x1" : node.request(args)),
+  };
+  await expect(wallet.withdraw(USD, 5n, USD, { sender })).rejects.toThrow("but the wallet is on 1");
+  expect(node.asked).not.toContain("eth_sendTransaction");
 });
 
 test.each(each(["", "{}", '{"id": 1}', '{"id": "1"}']))("no credential (%i)", async (_, __, text) => {

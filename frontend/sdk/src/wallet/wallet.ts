@@ -7,19 +7,19 @@
 
 import * as calls from "../calls";
 import { prove } from "../claims";
-import { equal } from "../crypto/babyjubjub";
 import { asWord, checkRange } from "../crypto/field";
-import { AMOUNT_LIMIT } from "../crypto/notes";
+import { AMOUNT_LIMIT, orderCommitment } from "../crypto/notes";
+import { ENDED, type EpochState, FORFEITS, STATES } from "../epochs";
 import { Diverged, OrderRefused, OutOfRange, QuotaUsed } from "../errors";
 import { Chain } from "../ledger/chain";
 import { CONFIRMATIONS, Ledger } from "../ledger/ledger";
 import { type OrderRecord, epochAt, windowsOf } from "../ledger/records";
-import { epochKey, revealKeyOf } from "../ledger/state";
+import { epochKey } from "../ledger/state";
 import type { Address, Assembly, Call, Hex, OwnedNote, Proof, Prover, Terms } from "../types";
 import * as admission from "./admission";
 import { Builder, type Output, type Public } from "./builder";
 import { byAmount, choose } from "./coins";
-import { ENDED, FORFEITS, STATES } from "./orders";
+import { orderOf } from "./holdings";
 import { Reading } from "./reading";
 import { type Carrier, reach } from "./send";
 import type {
@@ -27,7 +27,6 @@ import type {
   CommitOptions,
   Committed,
   DepositOptions,
-  EpochState,
   Issued,
   Lock,
   PaidOptions,
@@ -338,13 +337,7 @@ export class Wallet extends Reading {
           `the ledger stands at ${this.ledger.block}`,
       );
     admission.checkWindow(await this.#chain.head(), windows.reveal, windows.settle, "reveal");
-    const of = this.ledger.state.epoch(market, epoch);
-    const leaderKey = this.ledger.state.revealKeys.get(revealKeyOf(of.leader, of.revealVersion));
-    const view = "reveal_key(address,uint256)->(uint256,uint256,uint256)";
-    const [x, y] = await this.#chain.call("Relayers", view, [of.leader, of.revealVersion], this.ledger.block);
-    // Whoever told another key could read the order.
-    if (!leaderKey || !equal(leaderKey, [x as bigint, y as bigint]))
-      throw new Diverged("the leader's reveal key is not the contract's: sync without the indexer");
+    const leaderKey = await admission.checkReader(this.#chain, this.ledger, market, epoch);
     return this.#builder.reveal(placed, record, leaderKey);
   }
 
@@ -364,10 +357,13 @@ export class Wallet extends Reading {
     return FORFEITS.includes(state);
   }
 
-  #record({ quotaNullifier }: PlacedOrder): OrderRecord {
-    const found = this.ledger.state.orders.get(quotaNullifier);
+  /** An order's record; what opens another commitment than its own would be shown invalid, and cost the bond. */
+  #record(placed: PlacedOrder): OrderRecord {
+    const found = this.ledger.state.orders.get(placed.quotaNullifier);
     if (!found)
       throw new OrderRefused(`the order is not on the chain up to block ${this.ledger.block}; wait and try again`);
+    if (orderCommitment(orderOf(placed, this.key.owner)) !== found.oc)
+      throw new OrderRefused("this is not the order that was committed: take it from the wallet's own orders");
     return found;
   }
 

@@ -1,27 +1,28 @@
-/** Browser only: files by hash in IndexedDB. Where a browser keeps none (private windows), nothing is cached. */
+/** Browser only: a store in IndexedDB. Where a browser keeps none (private windows), nothing is cached. */
 
-import type { Store } from "./artifacts";
+import type { Store } from ".";
 
-const DATABASE = "shadowpool-artifacts";
 const FILES = "files";
 
 export class IndexedDbStore implements Store {
   private database: Promise<IDBDatabase> | undefined;
 
-  get(sha256: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return this.run("readonly", (files) => files.get(sha256), undefined);
+  constructor(readonly name: string) {}
+
+  get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.run("readonly", (files) => files.get(key), undefined);
   }
 
-  put(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    return this.run<IDBValidKey | undefined>("readwrite", (files) => files.put(bytes, sha256), undefined).then(
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.run<IDBValidKey | undefined>("readwrite", (files) => files.put(bytes, key), undefined).then(
       () => undefined,
     );
   }
 
-  async keep(hashes: string[]): Promise<void> {
+  async keep(kept: string[]): Promise<void> {
     const keys = await this.run<IDBValidKey[]>("readonly", (files) => files.getAllKeys(), []);
     for (const key of keys)
-      if (!hashes.includes(String(key))) await this.run("readwrite", (files) => files.delete(key), undefined);
+      if (!kept.includes(String(key))) await this.run("readwrite", (files) => files.delete(key), undefined);
   }
 
   /** What a request gives, or `otherwise` if it fails. */
@@ -31,7 +32,7 @@ export class IndexedDbStore implements Store {
     otherwise: Result,
   ): Promise<Result> {
     try {
-      this.database ??= open();
+      this.database ??= open(this.name);
       const files = (await this.database).transaction(FILES, mode).objectStore(FILES);
       return await answer(request(files));
     } catch {
@@ -41,8 +42,8 @@ export class IndexedDbStore implements Store {
   }
 }
 
-function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open(DATABASE, 1);
+function open(name: string): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(FILES);
   return answer(request);
 }
