@@ -32,7 +32,10 @@ const actions = {
     return { owner: key.owner, viewing: key.address.viewing };
   },
   deposit: (asset, amount) => wallet.deposit(asset, BigInt(amount), { sender, notes: 2 }),
-  withdraw: (asset, amount, to, url) => wallet.withdraw(asset, BigInt(amount), to, url ? { sender: url } : carrier),
+  async withdraw(asset, amount, to, url) {
+    const sent = url ? { sender: url } : carrier;
+    return wallet.withdraw(asset, BigInt(amount), to, { ...sent, fee: await wallet.feeOf(asset, sent) });
+  },
   commit: (side, quantity, price) =>
     wallet.commit(0, { side, quantity: BigInt(quantity), price: BigInt(price) }, issued, carrier),
   reveal: (order) => wallet.reveal(numbered(order), carrier),

@@ -58,9 +58,11 @@ def test_a_changed_byte_from_the_server_is_refused_and_no_isolation_is_needed(tm
         key.touch()    # the manifest now says what the file holds, which is no key of the circuit
         [useless] = browser.drive(address, [browser.job("reclaim")], tmp_path)
         shutil.copy(circuits.file("reclaim", "zkey"), key)
-        [made] = browser.drive(address, [browser.job("reclaim", threads=2)], tmp_path)
+        elsewhere = browser.job("reclaim", circuitId="0x" + "12" * 32)    # a pool that verifies by another key
+        made, foreign = browser.drive(address, [browser.job("reclaim", threads=2), elsewhere], tmp_path)
     assert refused["error"].startswith("ArtifactError: reclaim.zkey") and not refused["proofs"]
     assert useless["error"].startswith("ProverError") and not useless["proofs"]
+    assert foreign["error"].startswith("ArtifactError: the key of reclaim") and foreign["stages"] == ["key"]
     assert not made["isolated"] and accepted("reclaim", made["proofs"][0])
 
 

@@ -49,7 +49,7 @@ export interface DepositOptions extends ActOptions {
 }
 
 export interface PaidOptions extends ActOptions {
-  /** What the sender is paid, of the same asset: by default what a carrier asks, and nothing to an account. */
+  /** What the sender is paid, of the same asset; nothing by default, so that what a carrier asks (`feeOf`) is agreed to. */
   fee?: bigint;
 }
 

@@ -1,6 +1,6 @@
 /** The wallet over a made-up pool: it must hold what Python's holds, and refuse what Python's refuses. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { HEAD, ScriptedNode, deployment, epochWords, expected, issued, key } from "../../vectors/scripted";
 import { each, vectors } from "../../vectors/read";
@@ -330,6 +330,25 @@ test.each([
   const node = new ScriptedNode();
   node.answers[view] = answer;
   await expect(open(node)).rejects.toThrow(errors.DeploymentError);
+});
+
+test("a carrier is paid what was agreed to, not what it asks", async () => {
+  const node = new ScriptedNode();
+  const asked: Inputs[] = [];
+  const wallet = await open(node, asked);
+  const { chainId, contracts } = deployment;
+  const info = { carrier: BTC, chain_id: Number(chainId), pool: contracts.Pool, fees: { [USD]: "60000" } };
+  vi.stubGlobal("fetch", async (url: string) =>
+    url.endsWith("/info") ? Response.json(info) : Response.json({ reason: "enough" }, { status: 422 }),
+  );
+  const options = { sender: "http://127.0.0.1:1" };
+  await expect(wallet.withdraw(USD, 5n, USD, options)).rejects.toThrow("asks for 60000 units");
+  await expect(wallet.transfer(USD, 5n, wallet.address, options)).rejects.toThrow(errors.CarrierError);
+  await expect(wallet.consolidate(USD, options)).rejects.toThrow(errors.CarrierError);
+  expect(asked).toEqual([]);
+  await expect(wallet.withdraw(USD, 5n, USD, { ...options, fee: 7n })).rejects.toThrow("enough");
+  expect(asked).toMatchObject([{ fee: 7n, withdrawal: 5n }]);
+  vi.unstubAllGlobals();
 });
 
 test("an account on another chain sends nothing", async () => {

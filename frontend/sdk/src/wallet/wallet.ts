@@ -10,7 +10,7 @@ import { prove } from "../claims";
 import { asWord, checkRange } from "../crypto/field";
 import { AMOUNT_LIMIT, orderCommitment } from "../crypto/notes";
 import { ENDED, type EpochState, FORFEITS, STATES } from "../epochs";
-import { Diverged, OrderRefused, OutOfRange, QuotaUsed } from "../errors";
+import { CarrierError, Diverged, OrderRefused, OutOfRange, QuotaUsed } from "../errors";
 import { Chain } from "../ledger/chain";
 import { CONFIRMATIONS, Ledger } from "../ledger/ledger";
 import { type OrderRecord, epochAt, windowsOf } from "../ledger/records";
@@ -377,9 +377,11 @@ export class Wallet extends Reading {
   }
 }
 
-/** What a transact pays its sender. */
+/** What a transact pays its sender, who could ask for anything. */
 function feeTo(carrier: Carrier, asset: Hex, { fee }: PaidOptions): { fee: bigint; carrier: bigint } {
-  const paid = checkRange(fee ?? carrier.fee(asset), 0n, AMOUNT_LIMIT, "fee");
+  const asked = fee === undefined ? carrier.fee(asset) : 0n;
+  if (asked) throw new CarrierError(`the carrier asks for ${asked} units of ${asset}: agree by giving \`fee\``);
+  const paid = checkRange(fee ?? 0n, 0n, AMOUNT_LIMIT, "fee");
   return { fee: paid, carrier: paid ? asWord(carrier.address) : 0n };
 }
 
