@@ -108,7 +108,7 @@ class Deployment:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace `path` by `text` at once, so that a reader never sees half a file."""
+    """Replace `path` by `text` at once and durably: a reader never sees half a file, nor none after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
@@ -121,3 +121,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     except BaseException:
         os.unlink(name)
         raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)    # the new name: a reveal key that is registered must be found again
+    finally:
+        os.close(folder)

@@ -7,11 +7,12 @@ the chain's own, transactions are sealed by their outbox. Numbers beyond 64 bits
 import fcntl
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 import psycopg
 import structlog
@@ -39,6 +40,10 @@ class StoreError(Exception):
 
 class Busy(StoreError):
     """Another process writes with this key."""
+
+
+class Torn(Busy):
+    """What this process remembers may not be what the database holds: it must end, and read it back."""
 
 
 def big(**options) -> Any:
@@ -233,13 +238,26 @@ class FileLease(Lease):
         with _guard:
             if str(self.path) in _held:     # the same process passes its own locks
                 raise Busy(f"this process already writes under {path}")
-            self._file = self.path.open("a+")
-            try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                self._file.close()
-                raise Busy(f"another process writes under {path}: stop it, or use another account") from None
+            self._file = self._locked()
             _held.add(str(self.path))
+
+    def hold(self) -> None:
+        with _guard:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+                    return
+            file = self._locked()   # somebody deleted ours: whoever came since has locked another of that name
+            self._file.close()
+            self._file = file
+
+    def _locked(self) -> TextIO:
+        file = self.path.open("a+")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise Busy(f"another process writes under {self.path}: stop it, or use another account") from None
+        return file
 
     def close(self) -> None:
         with _guard:

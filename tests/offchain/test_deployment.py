@@ -1,6 +1,8 @@
 """The deployment file."""
 
 import json
+import os
+import stat
 
 import pytest
 
@@ -50,3 +52,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_atomically(path, None)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_is_durable_with_its_name(tmp_path, monkeypatch):
+    """The content before the name changes, the folder's entry after it."""
+    done, sync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (done.append(stat.S_IFMT(os.fstat(handle).st_mode)), sync(handle)))
+    monkeypatch.setattr(os, "replace", lambda *names: (done.append("replace"), replace(*names)))
+    write_atomically(tmp_path / "f", "text")
+    assert done == [stat.S_IFREG, "replace", stat.S_IFDIR]

@@ -1,5 +1,7 @@
 """The relayer's database, of both kinds: exact, refusing what it is not about, and free of wallets."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,8 @@ from sqlmodel import select, text
 from offchain import store as module
 from offchain.chain import Event
 from offchain.deployment import Deployment
-from offchain.store import Busy, EventRow, Meta, StoreError, Tip
+from offchain.paths import ROOT
+from offchain.store import Busy, EventRow, FileLease, Meta, StoreError, Tip
 from relayer import store as own
 from relayer.store import Journal, Store, Task
 from scripts.services import postgres
@@ -143,6 +146,34 @@ def test_the_last_proving_times_are_kept(store, monkeypatch):
         store.took("settle_8", seconds, 7)
     store.took("print", 0.25, 7)
     assert store.timings("settle_8") == [4.5, 3.5, 2.5] and store.timings("key") == []
+
+
+SECOND = """
+import sys
+from pathlib import Path
+from offchain.store import FileLease
+lease = FileLease(Path(sys.argv[1]))
+print("taken", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_lock_file_that_was_deleted_keeps_nobody_apart_and_is_made_anew(tmp_path):
+    """Somebody tidied up: the lease is taken again before the next signature, or another has it by now."""
+    file = tmp_path / "somebody.lock"
+    lease = FileLease(file)
+    file.unlink()
+    lease.hold()
+    assert file.exists()
+    file.unlink()
+    command = [sys.executable, "-c", SECOND, file]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "taken\n"
+        with pytest.raises(Busy):
+            lease.hold()
+        other.stdin.close()
+    lease.hold()
+    lease.close()
 
 
 def test_a_database_that_died_is_used_again(tmp_path):
