@@ -23,6 +23,7 @@ from offchain.agent.purse import Purse
 from offchain.chain import Chain
 from offchain.deployment import Deployment
 from offchain.fix.settings import Settings as FixSettings
+from offchain.holdings import Holdings
 from offchain.keys import ShieldedKey, from_wallet
 from offchain.ledger import Ledger
 from offchain.outbox import Outbox
@@ -70,7 +71,7 @@ def assembled(
         lease = book.lease(f"agent.{name}")
         stack.callback(lease.close)
         book.load(key)
-        wallet = Wallet(chain, _ledger(config, chain, book), key, account)
+        wallet = Wallet(chain, _ledger(config, chain, book, key), key, account)
         purse = Purse(wallet, list(config.credentials))
         own = _account_route(stack, config, chain, book, account) if account else None
         routes = [_route(stack, config, chain, book, one, own, password) for one in config.carriers]
@@ -114,11 +115,17 @@ def _book(url: str, deployment: Deployment, name: str) -> Book:
         os.umask(before)
 
 
-def _ledger(config: AgentConfig, chain: Chain, book: Book) -> Ledger:
-    """The chain's public state: from the book, else in one download from the indexer, else from the node."""
+def _ledger(config: AgentConfig, chain: Chain, book: Book, key: ShieldedKey) -> Ledger:
+    """The chain's public state: from the book, else in one download from the indexer, else from the node.
+
+    RestoreError or Diverged, and nothing is kept, if the indexer does not tell what the chain holds.
+    """
     journal = Journal(book)
     if config.indexer is not None and not any(journal.load()):
         ledger = restore.ledger(config.indexer, chain)
+        holdings = Holdings(ledger, key)
+        holdings.refresh()
+        restore.check_spent(holdings)
         ledger.keep(journal)
         log.info("restored", block=ledger.block)
         return ledger

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -16,10 +17,13 @@ from indexer.api import stream as pushing
 from indexer.api.serve import ServeError, beside
 from indexer.follow import Follower
 from offchain import restore
+from offchain.agent import run as agent
+from offchain.agent.book import Book
 from offchain.chain import Chain
 from offchain.ledger import Ledger
 from offchain.restore import RestoreError
 from offchain.state import Diverged
+from offchain.store import Journal
 from offchain.wallet import Wallet
 
 
@@ -109,6 +113,19 @@ def test_a_spent_note_that_an_indexer_hides_is_found(story, api, monkeypatch):
     wallet.sync()
     with pytest.raises(Diverged, match="spent on the chain"):
         restore.check_spent(wallet.holdings)
+
+
+def test_an_agent_keeps_nothing_of_an_indexer_that_hides_a_spent_note(story, api, monkeypatch, tmp_path):
+    """Its store would be believed at every later start."""
+    ash, book = story.world.traders["ash"], Book.open(f"sqlite:///{tmp_path}/agent.sqlite3")
+    with monkeypatch.context() as patch:
+        altered(patch, lambda rows: [row for row in rows if row["name"] != "Spent"])
+        with pytest.raises(Diverged, match="spent on the chain"):
+            agent._ledger(SimpleNamespace(indexer=api[1]), story.world.chain, book, ash.key)
+    assert not any(Journal(book).load())
+    restored = agent._ledger(SimpleNamespace(indexer=api[1]), story.world.chain, book, ash.key)
+    assert restored.block > story.world.deployment.start_block and Journal(book).load()[0]
+    book.close()
 
 
 def test_another_branch_s_events_are_dropped(story, api, monkeypatch):
