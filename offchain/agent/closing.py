@@ -23,7 +23,7 @@ REASONS = {
     Fate.UNREVEALED: ("unrevealed", "the epoch ended without its reveal: the bond is forfeited"),
     Fate.REFUNDABLE: ("epoch_failed", "the epoch failed or is void: the funds come back whole"),
 }
-ON_CHAIN = (OrderState.COMMITTED, OrderState.REVEALED)
+ON_CHAIN = (OrderState.COMMITTED, OrderState.REVEALED, OrderState.FILLED)
 
 
 class Closing:
@@ -53,7 +53,9 @@ class Closing:
         """Bring the desk's order up to what the ledger shows."""
         with self.book.lock:
             entry = self._entry(sight)
-            if entry.order.ended and not sight.live and entry.order.state == STATES.get(sight.status.fate):
+            known, status = entry.order, sight.status
+            now = STATES.get(status.fate), status.fill, status.price
+            if known.ended and not sight.live and (known.state, known.fill, known.fill_price) == now:
                 return entry
             order = self._seen(entry, sight)
             cancelling = entry.cancelling and sight.live
@@ -69,11 +71,14 @@ class Closing:
     def _vanished(self, words: set[int]) -> None:
         """Orders that a reorganisation, deeper than what counts as final, took from the chain: again tickets, or nothing."""
         with self.book.lock:
-            for entry in list(self.book.opened.values()):
+            for entry in list(self.book.entries.values()):
                 order = entry.order
                 if order.quota_nullifier in words or order.state not in ON_CHAIN:
                     continue
-                lost = {"state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took it back"}
+                lost = {
+                    "state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took it back",
+                    "fill": None, "fill_price": None, "reference": None,
+                }  # fmt: skip
                 if order.source == "chain":
                     self.book.amend(order.client_id, "order", lost | {"state": OrderState.FAILED}, booked=True)
                 else:

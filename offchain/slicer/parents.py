@@ -7,7 +7,9 @@ from enum import StrEnum
 from offchain.agent.desk import OrderState, TicketRefused, UnknownOrder
 from offchain.notes import BPS, QUANTITY_BITS, Side
 
-PARENT_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+PARENT_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,31}")
+"""It is part of a URL's path, where names of dots alone lead elsewhere."""
+
 MAX_EPOCHS = 4_096
 MAX_JITTER_BPS = 5_000
 MAX_URGENCY_BPS = 100 * BPS
@@ -23,7 +25,13 @@ class ParentState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"           # no new children; those on their way go on
     CANCELLED = "cancelled"     # no new children ever; those not frozen are taken back
-    DONE = "done"               # filled, or past its last epoch, and nothing open
+    DONE = "done"               # filled, or past its last epoch, and nothing open; until the chain takes a fill back
+
+
+class Action(StrEnum):
+    PAUSE = "pause"         # place no new children until it is resumed
+    RESUME = "resume"       # go on after a pause
+    CANCEL = "cancel"       # place no more, and take back the children that are not frozen yet
 
 
 class ParentRefused(TicketRefused):
@@ -58,7 +66,7 @@ class ParentOrder:
 
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not PARENT_ID.fullmatch(self.id):
-            raise _bad("id must be 1 to 32 letters, digits, or any of . _ -")
+            raise _bad("id must be 1 to 32 letters, digits, or any of . _ -, and not begin with a dot")
         if self.side not in (Side.BUY, Side.SELL):
             raise _bad("side must be 0 (buy) or 1 (sell)")
         _whole(self.market, 0, 1 << 63, "market")

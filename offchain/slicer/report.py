@@ -17,7 +17,7 @@ def report(parent: Parent, children: Sequence[Child], volumes: Mapping[int, int]
     return Report(
         parent=parent,
         children=tuple(children),
-        unfilled=parent.quantity - filled,
+        unfilled=max(0, parent.quantity - filled),
         notional=notional,
         average_price=notional // filled if filled else None,
         average_remainder=notional % filled if filled else None,

@@ -17,6 +17,7 @@ from offchain.slicer.parents import (
     MAX_JITTER_BPS,
     MAX_URGENCY_BPS,
     PARENT_ID,
+    Action,
     Parent,
     ParentRefused,
     ParentState,
@@ -141,20 +142,10 @@ def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
         """One parent order."""
         return slicer.parent(id)
 
-    @routes.post("/{id}/pause", dependencies=trade, response_model=ParentTold)
-    def pause(id: Id) -> Parent:
-        """Place no new children until it is resumed."""
-        return slicer.pause(id)
-
-    @routes.post("/{id}/resume", dependencies=trade, response_model=ParentTold)
-    def resume(id: Id) -> Parent:
-        """Go on after a pause."""
-        return slicer.resume(id)
-
-    @routes.post("/{id}/cancel", dependencies=trade, response_model=ParentTold)
-    def cancel(id: Id) -> Parent:
-        """Place no more, and take back the children that are not frozen yet."""
-        return slicer.cancel(id)
+    @routes.post("/{id}/{action}", dependencies=trade, response_model=ParentTold)
+    def steer(id: Id, action: Action) -> Parent:
+        """Pause: place no new children until it is resumed. Cancel: no more at all, and those not frozen are taken back."""
+        return slicer.steer(id, action)
 
     @routes.get("/{id}/report", dependencies=read, response_model=ReportTold)
     def report(id: Id) -> Report:

@@ -18,7 +18,16 @@ from sqlmodel import Session, SQLModel, col, exists, or_, select
 from offchain.agent.desk import Desk, DeskOrder, MarketView, OrderState, Ticket, TicketRefused, UnknownOrder
 from offchain.notes import Side
 from offchain.slicer import schedule
-from offchain.slicer.parents import Parent, ParentOrder, ParentRefused, ParentState, Report, Strategy, UnknownParent
+from offchain.slicer.parents import (
+    Action,
+    Parent,
+    ParentOrder,
+    ParentRefused,
+    ParentState,
+    Report,
+    Strategy,
+    UnknownParent,
+)
 from offchain.slicer.report import report
 from offchain.slicer.schedule import LOOKBACK, Randbelow
 from offchain.slicer.tables import STILL_OPEN, TABLES, ChildRow, ParentRow
@@ -27,7 +36,17 @@ from offchain.slicer.tape import Tape
 WAKE_SECONDS = 1.0
 """At the latest, when no event comes: an epoch begins without one."""
 
+PAGE = 1_000
+SOURCE = "slicer"
+STOPPED = "its parent stopped before it was placed"
 WORKED = (ParentState.RUNNING, ParentState.PAUSED)
+TURNS = {
+    Action.PAUSE: ((ParentState.RUNNING,), ParentState.PAUSED),
+    Action.RESUME: ((ParentState.PAUSED,), ParentState.RUNNING),
+    Action.CANCEL: (WORKED, ParentState.CANCELLED),
+}
+"""From which states to which."""
+
 log = structlog.get_logger("slicer")
 
 
@@ -68,6 +87,7 @@ class Slicer:
 
     def __init__(self, desk: Desk, engine: Engine, tape: Tape, randbelow: Randbelow = secrets.randbelow):
         self.desk, self.engine, self.tape, self._randbelow = desk, engine, tape, randbelow
+        self._heard = 0     # the last order event taken in: after a start, all of them once more
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -117,24 +137,17 @@ class Slicer:
             rows = session.exec(query if state is None else query.where(ParentRow.state == state)).all()
             return [_gather(session, row).shown for row in rows]
 
-    def pause(self, id: str) -> Parent:
-        """No new children until it is resumed."""
-        return self._turn(id, ParentState.RUNNING, ParentState.PAUSED)
-
-    def resume(self, id: str) -> Parent:
-        return self._turn(id, ParentState.PAUSED, ParentState.RUNNING)
-
-    def cancel(self, id: str) -> Parent:
-        """No new children, and those that are not frozen yet are taken back."""
+    def steer(self, id: str, action: Action) -> Parent:
+        """Pause, resume or cancel it; again is the same. ParentRefused closed where it is too late for that."""
+        before, after = TURNS[action]
         with self._lock:
             found = self._known(id)
-            if found.row.state in WORKED:
-                self._keep(found.row, state=ParentState.CANCELLED)
-            elif found.row.state != ParentState.CANCELLED:
-                raise ParentRefused("closed", f"{id} is {found.row.state}: there is nothing to cancel")
-            for child in found.children:
-                if not child.ended:
-                    self._take_back(child)
+            if found.row.state not in (*before, after):
+                raise ParentRefused("closed", f"{id} is {found.row.state}: it cannot be {after} any more")
+            if found.row.state != after:
+                found.row.state = after
+                self._write(found.row)
+            self._take_back(found)
             return self.parent(id)
 
     def report(self, id: str) -> Report:
@@ -148,6 +161,7 @@ class Slicer:
     def tick(self) -> None:
         """Follow what is open, and place what is due. One parent's trouble holds up no other."""
         with self._lock:
+            self._hear()
             parents = self._working()
             views = {view.id: view for view in self.desk.markets()} if parents else {}
             for found in parents:
@@ -182,23 +196,35 @@ class Slicer:
                 log.warning("slicer", error=type(error).__name__)
                 self._stopping.wait(WAKE_SECONDS)
 
+    def _hear(self) -> None:
+        """Write down what became of children, however late: a deep reorganisation changes even what has ended."""
+        while told := self.desk.orders(self._heard, PAGE):
+            mine = {order.client_id: order for order in told if order.source == SOURCE}
+            parents = {order.account for order in mine.values()}
+            with self._session() as session, session.begin():
+                for child in session.exec(select(ChildRow).where(col(ChildRow.parent).in_(parents))).all():
+                    if (order := mine.get(child.client_id)) is not None:
+                        _note(session.get(ParentRow, child.parent), child, order)
+            self._heard = told[-1].sequence
+
     def _work(self, found: _Parent, view: MarketView) -> None:
         row = found.row
         if row.arrival is None and view.reference is not None:
-            self._keep(row, arrival=str(view.reference))
+            row.arrival = str(view.reference)
+            self._write(row)
         for child in found.children:
-            if not child.ended:
-                self._follow(row, child)
+            self._place(row, child)
         if row.state == ParentState.RUNNING and self._is_due(found, view.epoch):
             number, lots = view.epoch - row.start + 1, self._draw(found, view.epoch)
             child = ChildRow(parent=row.id, epoch=view.epoch, n=number, quantity=str(lots))
             self._write(child)
             found.children.append(child)
-            if not child.ended:
-                self._follow(row, child)
+            self._place(row, child)
+        self._take_back(found)
         over = view.epoch > row.end or found.remaining < int(row.minimum)
-        if row.state in WORKED and over and not found.opened:
-            self._keep(row, state=ParentState.DONE)
+        if row.state == ParentState.RUNNING and over and not found.opened:
+            row.state = ParentState.DONE
+            self._write(row)
 
     def _is_due(self, found: _Parent, epoch: int) -> bool:
         return found.row.start <= epoch <= found.row.end and all(child.epoch != epoch for child in found.children)
@@ -212,45 +238,46 @@ class Slicer:
             due = remaining * schedule.share(order.end - epoch + 1, order.urgency_bps or 0)
         return schedule.draw(due, remaining, order.minimum, order.jitter_bps, self._randbelow)
 
-    def _follow(self, row: ParentRow, child: ChildRow) -> None:
-        """Place a child that the desk may not have yet, and write down what became of it."""
-        try:
-            if child.state is None and row.state == ParentState.RUNNING:
-                self._note(child, self.desk.place(_ticket(row.order, child)))
-            else:
-                self._note(child, self.desk.order(child.client_id))
-        except TicketRefused as refused:
-            self._keep(child, state=OrderState.REFUSED, reason=f"{refused.code}: {refused.reason}")
-        except UnknownOrder:
-            if child.state is not None:
-                raise
-            self._keep(child, state=OrderState.CANCELLED, reason="its parent stopped before it was placed")
-        if child.ended and child.reason:
-            self._keep(row, reason=child.reason)
-
-    def _take_back(self, child: ChildRow) -> None:
-        try:
-            self._note(child, self.desk.cancel(child.client_id))
-        except TicketRefused:
-            pass    # too late: `tick` follows it to its end
-        except UnknownOrder:
-            self._keep(child, state=OrderState.CANCELLED, reason="its parent stopped before it was placed")
-
-    def _note(self, child: ChildRow, order: DeskOrder) -> None:
-        if child.state == order.state:
+    def _place(self, row: ParentRow, child: ChildRow) -> None:
+        """Place a child that the desk may not have yet, unless its parent has stopped."""
+        if child.ended or child.state is not None:
             return
-        fill, price = (None if number is None else str(number) for number in (order.fill, order.fill_price))
-        self._keep(child, state=order.state, fill=fill, fill_price=price, reason=order.reason)
+        try:
+            if row.state == ParentState.RUNNING:
+                _note(row, child, self.desk.place(_ticket(row.order, child)))
+            else:
+                _note(row, child, self.desk.order(child.client_id))
+        except TicketRefused as refused:
+            _bring(row, child, OrderState.REFUSED, f"{refused.code}: {refused.reason}")
+        except UnknownOrder:
+            _bring(row, child, OrderState.CANCELLED, STOPPED)
+        self._write(row, child)
+
+    def _take_back(self, found: _Parent) -> None:
+        """Take back what is open of a cancelled parent; of another what is too much, the newest first.
+
+        That is where a reorganisation brought back a child that had ended, after others took over its lots.
+        """
+        row = found.row
+        excess = found.opened if row.state == ParentState.CANCELLED else -found.remaining
+        for child in reversed(found.children):
+            if excess <= 0:
+                return
+            if not child.ended and self._cancel(row, child):
+                excess -= child.lots
+
+    def _cancel(self, row: ParentRow, child: ChildRow) -> bool:
+        """Whether it comes back; what is frozen does not, and is followed to its end."""
+        try:
+            _note(row, child, self.desk.cancel(child.client_id, f"{SOURCE}:{row.id}"))
+        except TicketRefused:
+            return False
+        except UnknownOrder:
+            _bring(row, child, OrderState.CANCELLED, STOPPED)
+        self._write(row, child)
+        return True
 
     # --- The database ---
-
-    def _turn(self, id: str, before: ParentState, after: ParentState) -> Parent:
-        with self._lock:
-            row = self._known(id).row
-            if row.state not in (before, after):
-                raise ParentRefused("closed", f"{id} is {row.state}: it cannot be {after} any more")
-            self._keep(row, state=after)
-            return self.parent(id)
 
     def _view(self, market: int) -> MarketView:
         found = {view.id: view for view in self.desk.markets()}
@@ -276,12 +303,6 @@ class Slicer:
             row = session.get(ParentRow, id)
             return None if row is None else _gather(session, row)
 
-    def _keep(self, row: ParentRow | ChildRow, **changes) -> None:
-        if any(getattr(row, name) != value for name, value in changes.items()):
-            for name, value in changes.items():
-                setattr(row, name, value)
-            self._write(row)
-
     def _write(self, *rows: ParentRow | ChildRow) -> None:
         """On disk before anyone is told."""
         with self._session() as session, session.begin():
@@ -296,6 +317,26 @@ def _gather(session: Session, row: ParentRow) -> _Parent:
     return _Parent(row, list(session.exec(children)))
 
 
+def _note(row: ParentRow, child: ChildRow, order: DeskOrder) -> None:
+    """What the desk says of a child."""
+    if order.state == OrderState.FILLED:
+        return _bring(row, child, order.state, None, str(order.fill), str(order.fill_price))
+    _bring(row, child, order.state, ": ".join(word for word in (order.code, order.reason) if word) or None)
+
+
+def _bring(row: ParentRow, child: ChildRow, state: OrderState, reason: str | None, *filled: str) -> None:
+    """Bring a child into a state; `filled` are lots and price, of one that is. A parent that was done is running again,
+    until it is seen to be done."""
+    now = state, reason, *(filled or (None, None))
+    if now == (child.state, child.reason, child.fill, child.fill_price):
+        return
+    child.state, child.reason, child.fill, child.fill_price = now
+    if row.state == ParentState.DONE:
+        row.state = ParentState.RUNNING
+    if child.ended and reason:
+        row.reason = reason
+
+
 def _row(order: ParentOrder, view: MarketView) -> ParentRow:
     words = {name: str(getattr(order, name)) for name in ("quantity", "price", "minimum")}
     arrival = None if view.reference is None else str(view.reference)
@@ -305,4 +346,4 @@ def _row(order: ParentOrder, view: MarketView) -> ParentRow:
 
 def _ticket(order: ParentOrder, child: ChildRow) -> Ticket:
     terms = order.market, order.side, child.lots, order.price, child.epoch
-    return Ticket(child.client_id, *terms, source="slicer", account=order.id)
+    return Ticket(child.client_id, *terms, source=SOURCE, account=order.id)

@@ -1,11 +1,12 @@
 """`shadowpool agent parent`: orders that the agent works over many epochs (docs/slicer.md)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from offchain.agent_client import DEFAULT_URL, KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, AgentClient
-from offchain.slicer.parents import Child, Parent, ParentState, Strategy
+from offchain.slicer.parents import Action, Child, Parent, ParentState, Strategy
 from offchain.slicer.routes import ParentTold, ReportTold
 from scripts.cli.common import AsJson, MarketId, show
 
@@ -17,6 +18,11 @@ Agent = Annotated[
     typer.Option("--agent", envvar=URL_VARIABLE, help=f"The agent's gateway; {KEY}.", show_default=DEFAULT_URL),
 ]
 Id = Annotated[str, typer.Argument(help="The parent's id.")]
+STEERING = {
+    Action.PAUSE: "Place no new children until it is resumed.",
+    Action.RESUME: "Go on after a pause.",
+    Action.CANCEL: "Place no more, and take back the children that are not frozen yet.",
+}
 
 
 @app.command()
@@ -59,22 +65,16 @@ def list_parents(
     show(rows if as_json else [{name: row[name] for name in columns} for row in rows], as_json)
 
 
-@app.command()
-def pause(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
-    """Place no new children until it is resumed."""
-    _steer(id, "pause", agent, as_json)
+def _steering(action: Action) -> Callable[..., None]:
+    def steer(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
+        with AgentClient.from_environment(agent) as client:
+            show(_row(client.steer_parent(id, action)), as_json)
+
+    return steer
 
 
-@app.command()
-def resume(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
-    """Go on after a pause."""
-    _steer(id, "resume", agent, as_json)
-
-
-@app.command()
-def cancel(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
-    """Place no more, and take back the children that are not frozen yet."""
-    _steer(id, "cancel", agent, as_json)
+for action, does in STEERING.items():
+    app.command(action.value, help=does)(_steering(action))
 
 
 @app.command()
@@ -87,11 +87,6 @@ def report(id: Id, agent: Agent = None, as_json: AsJson = False) -> None:
         return show(plain, True)
     show(plain.pop("parent") | {name: value for name, value in plain.items() if name != "children"}, False)
     show([_child(one) for one in found.children], False)
-
-
-def _steer(id: str, action: str, agent: str | None, as_json: bool) -> None:
-    with AgentClient.from_environment(agent) as client:
-        show(_row(client.steer_parent(id, action)), as_json)
 
 
 def _row(parent: Parent) -> dict[str, Any]:

@@ -1,19 +1,30 @@
-"""Whatever is filled, refused, given back, cancelled or killed, a parent is never overfilled and no limit is passed."""
+"""Whatever is filled, refused, given back, cancelled, killed or reorganised: no child is placed beyond its parent."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy.pool import StaticPool
-from sqlmodel import create_engine
+from sqlmodel import SQLModel, create_engine
 
 from offchain.agent.desk import OrderState, TicketRefused
 from offchain.notes import Side
-from offchain.slicer.parents import ParentState, Strategy
+from offchain.slicer.parents import Action, ParentState, Strategy
+from offchain.slicer.tables import TABLES
+from scripts.services import postgres
 from tests.slicer.conftest import FIRST, Bench
 
 TUNING = {
     Strategy.TWAP: {}, Strategy.PARTICIPATION: {"rate_bps": 2_500}, Strategy.SHORTFALL: {"urgency_bps": 700},
 }  # fmt: skip
+
+ENDS = (OrderState.FILLED, OrderState.RETURNED, OrderState.CANCELLED)
 
 
 class Killed(BaseException):
@@ -21,18 +32,23 @@ class Killed(BaseException):
 
 
 class Slicing(RuleBasedStateMachine):
-    def __init__(self):
+    def __init__(self, engine=None):
         super().__init__()
         # In memory, for speed: what dies here is the slicer, whose every transaction ends or does not.
-        self.engine = create_engine("sqlite://", connect_args={"check_same_thread": False}, poolclass=StaticPool)
-        self.bench, self.refuse, self.drawn = Bench(self.engine), False, {}
+        memory = {"connect_args": {"check_same_thread": False}, "poolclass": StaticPool}
+        self.engine = engine or create_engine("sqlite://", **memory)
+        SQLModel.metadata.drop_all(self.engine, tables=TABLES)
+        self.bench, self.refuse, self.drawn, self.wrong = Bench(self.engine), False, {}, []
         self.bench.desk.checks.append(self._check)
         self.bench.tape.update({epoch: 400 for epoch in range(FIRST)})
 
     def teardown(self):
-        self.engine.dispose()
+        if self.engine.url.database is None:
+            self.engine.dispose()
 
     def _check(self, ticket, snapshot):
+        if sum(self._worked()) + ticket.quantity > self.terms["quantity"]:
+            self.wrong.append(ticket)
         if self.refuse:
             raise TicketRefused("notional", "too much: ask for less")
 
@@ -71,16 +87,16 @@ class Slicing(RuleBasedStateMachine):
         else:
             getattr(self.bench.desk, how)(order.client_id)
 
-    @rule(action=st.sampled_from(["pause", "resume"]))
+    @rule(action=st.sampled_from([Action.PAUSE, Action.RESUME]))
     def steer(self, action):
         if self.bench.slicer.parent("p1").state in (ParentState.RUNNING, ParentState.PAUSED):
-            getattr(self.bench.slicer, action)("p1")
+            self.bench.slicer.steer("p1", action)
 
     @precondition(lambda self: self.bench.slicer.parent("p1").state != ParentState.DONE)
     @rule(really=st.integers(0, 7))
     def cancel(self, really):
         if really == 7:
-            self.bench.slicer.cancel("p1")
+            self.bench.slicer.steer("p1", Action.CANCEL)
 
     @rule(at=st.integers(0, 3))
     def die(self, at):
@@ -104,14 +120,25 @@ class Slicing(RuleBasedStateMachine):
         self.bench.restart()
         assert self.bench.begin(**self.terms).id == "p1"
 
+    def _orders(self):
+        return self.bench.desk.orders(limit=10_000)
+
+    def _worked(self):
+        """(filled, open) lots, as the desk has them."""
+        filled = sum(order.fill for order in self._orders() if order.state == OrderState.FILLED)
+        return filled, sum(order.quantity for order in self._orders() if not order.ended)
+
+    @invariant()
+    def no_more_than_asked(self):
+        parent = self.bench.slicer.parent("p1")
+        assert sum(self._worked()) <= parent.quantity
+        assert parent.filled + parent.open <= parent.quantity
+        assert parent.filled <= self._worked()[0]
+
     @invariant()
     def it_holds(self):
-        parent = self.bench.slicer.parent("p1")
-        orders = self.bench.desk.orders(limit=10_000)
-        filled = sum(order.fill for order in orders if order.state == OrderState.FILLED)
-        assert filled + sum(order.quantity for order in orders if not order.ended) <= parent.quantity
-        assert parent.filled + parent.open <= parent.quantity
-        assert parent.filled <= sum(order.fill or 0 for order in orders)
+        parent, orders = self.bench.slicer.parent("p1"), self._orders()
+        assert not self.wrong
         assert len({order.epoch for order in orders}) == len(orders)
         for order in orders:
             assert (order.price, order.side) == (parent.price, parent.side)
@@ -122,5 +149,38 @@ class Slicing(RuleBasedStateMachine):
             assert parent.open == 0
 
 
-TestSlicing = Slicing.TestCase
-TestSlicing.settings = settings(max_examples=30, stateful_step_count=40)
+class Reorganised(Slicing):
+    """The chain takes back what had ended, or brings it back: the parent is what the desk says then."""
+
+    @rule(data=st.data(), state=st.sampled_from([OrderState.COMMITTED, OrderState.REVEALED, *ENDS]))
+    def reorganise(self, data, state):
+        ended = [order for order in self._orders() if order.ended and order.state != OrderState.REFUSED]
+        if ended:
+            order = data.draw(st.sampled_from(ended))
+            fill = data.draw(st.integers(0, order.quantity)) if state == OrderState.FILLED else None
+            self.bench.desk.change(order.client_id, state=state, fill=fill, fill_price=fill and order.price)
+
+    @invariant()
+    def no_more_than_asked(self):
+        self.bench.slicer.tick()
+        parent, (filled, opened) = self.bench.slicer.parent("p1"), self._worked()
+        assert (parent.filled, parent.open) == (filled, opened)
+        freed = [order for order in self._orders() if order.state in (OrderState.ACCEPTED, OrderState.COMMITTED)]
+        if filled + opened > parent.quantity or parent.state == ParentState.CANCELLED:
+            assert not freed, "what is too much is taken back as long as it can be"
+        over = parent.quantity - filled < parent.minimum or self.bench.desk.market_views[0].epoch > parent.end
+        if parent.state in (ParentState.RUNNING, ParentState.DONE):
+            assert (parent.state == ParentState.DONE) == (over and not opened)
+
+
+TestSlicing, TestReorganised = Slicing.TestCase, Reorganised.TestCase
+TestSlicing.settings = TestReorganised.settings = settings(max_examples=30, stateful_step_count=40)
+
+
+def test_postgresql_keeps_it_as_well(tmp_path):
+    with postgres(tmp_path / "pg") as server:
+        engine = create_engine(server.url)
+        for machine in (Slicing, Reorganised):
+            few = settings(max_examples=4, stateful_step_count=30)
+            run_state_machine_as_test(lambda machine=machine: machine(engine), settings=few)
+        engine.dispose()

@@ -56,6 +56,7 @@ def test_a_parent_is_started_steered_and_reported(bench, client):
     ({"epochs": 0}, 422, "invalid"),
     ({"epochs": "3"}, 422, "invalid"),
     ({"id": "../x"}, 422, "invalid"),
+    ({"id": ".."}, 422, "invalid"),
     ({"extra": 1}, 422, "invalid"),
     ({"market": 4}, 422, "unknown_market"),
     ({"strategy": "participation"}, 422, "bad_parent"),
@@ -73,6 +74,13 @@ def test_another_parent_under_the_same_id_is_a_conflict(client):
     with pytest.raises(AgentRefused) as refused:
         client.start_parent("p1", 0, "buy", 11, 510, "twap", epochs=2)
     assert (refused.value.status, refused.value.code) == (409, "duplicate_id")
+
+
+def test_an_unknown_action_is_refused(client):
+    client.start_parent("p1", 0, "buy", 10, 510, "twap", epochs=2)
+    with pytest.raises(AgentRefused) as refused:
+        client.steer_parent("p1", "stop")
+    assert (refused.value.status, refused.value.code) == (422, "invalid")
 
 
 def test_an_unknown_parent_is_not_found(client):
