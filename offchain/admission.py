@@ -1,10 +1,11 @@
 """What is checked before an order is proven, so that a refusal costs nothing (protocol P3)."""
 
+from offchain.babyjubjub import Point
 from offchain.chain import Chain
 from offchain.issuer import Issued
-from offchain.ledger import Ledger
+from offchain.ledger import Diverged, Ledger
 from offchain.notes import AMOUNT_BITS, Terms
-from offchain.records import MarketTerms
+from offchain.records import EpochRecord, MarketTerms
 
 
 class Refused(Exception):
@@ -111,3 +112,26 @@ def check_root(chain: Chain, ledger: Ledger) -> None:
         )
     if not chain.call(chain.contract("Credentials").functions.accepts(ledger.credentials.root)):
         raise NoCredential("the issuer has just changed its tree: try again when the ledger has followed")
+
+
+def check_leader(ledger: Ledger, epoch: EpochRecord) -> Point:
+    """The key to reveal under; Diverged unless the contract names the leader, the key and the frozen set of the events.
+
+    Whoever holds that key reads the order, and the reveal counts for that set alone: so no indexer, and no node asked
+    for events only, decides to whom it is opened.
+    """
+    view = ledger.chain.contract("Market").functions.epochs(epoch.market, epoch.epoch)
+    there, key = ledger.chain.call(view, ledger.block), ledger.reveal_keys.get((epoch.leader, epoch.reveal_version))
+    pairs = {
+        "leader": (epoch.leader, there.leader),
+        "version of the leader's key": (epoch.reveal_version, there.reveal_key_version),
+        "leader's key": (key and tuple(key), tuple(there.reveal_key)),
+        "frozen set": (epoch.commit_chain, bytes(there.commit_chain)),
+    }
+    for what, (told, held) in pairs.items():
+        if told != held:
+            raise Diverged(
+                f"events tell another {what} of epoch {epoch.epoch} than the contract holds at block {ledger.block}: "
+                "nothing was revealed. Sync again, from another node or indexer if it stays so"
+            )
+    return key

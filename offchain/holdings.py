@@ -5,8 +5,8 @@ nullifiers; a settlement's outputs are computed again from the order and its rec
 restored wallet and one that was there all along hold the same.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from offchain.babyjubjub import Point
 from offchain.chain import Receipt
@@ -14,7 +14,7 @@ from offchain.field import R, RangeError, to_field
 from offchain.keys import EncryptionKey, ShieldedKey
 from offchain.ledger import Ledger
 from offchain.notes import Note, Order, Payment, Terms, pay
-from offchain.records import EpochRecord, OrderRecord
+from offchain.records import EpochRecord, NoteMemo, OrderRecord
 from offchain.scan import candidates, head
 from offchain.streams import (
     SETTLEMENT_KIND,
@@ -77,47 +77,72 @@ class Holdings:
 
     def __init__(self, ledger: Ledger, key: ShieldedKey, treasury_key: EncryptionKey | None = None):
         self.ledger, self.key, self.treasury_key = ledger, key, treasury_key
-        self.notes: list[OwnedNote] = []
-        self.orders: list[PlacedOrder] = []
-        self.fills: dict[int, Fill] = {}
-        self.unreadable: list[OrderRecord] = []
         self._version = -1
         self._memos: dict[tuple[int, ...], list[int] | None] = {}
         self._nullifiers: dict[tuple[int, int], list[int]] = {}
         self._shared: dict[tuple[int, Point], Point] = {}
+        self._begin()
+        self._publish()
+
+    def _begin(self) -> None:
+        """Nothing of the ledger's branch is taken in yet; what was decrypted before is kept."""
+        self._orders: list[PlacedOrder] = []
+        self._fills: dict[int, Fill] = {}
+        self._unreadable: list[OrderRecord] = []
+        self._branch = self.ledger.memos        # a ledger that falls back begins another list
+        self._read, self._seen = 0, 0           # memos and orders of the ledger that were taken in
+        self._ranks: dict[tuple[int, int], int] = {}    # epochs in the ledger's order
+        self._open: dict[int, tuple[OrderRecord, Order]] = {}   # own orders that nothing has ended
+        self._owned: dict[int, OwnedNote] = {}          # by position
 
     def refresh(self) -> None:
-        """Find everything again where the ledger has changed; what was decrypted is kept."""
+        """Take in what is new on the ledger: the work is that of the new and the open, not of all there ever was."""
         if self._version == self.ledger.version:
             return
-        self.orders, self.fills, self.unreadable = [], {}, []
-        found: dict[int, Note] = {}
-        self._scan()
-        for memo in self.ledger.memos:
-            if (plain := self._open(memo.words)) is not None:
-                self._keep(found, memo.position, *plain[:3])
-        for record, index in self._own_records():
-            self._restore(found, record, index)
+        if self._branch is not self.ledger.memos:
+            self._begin()
+        self._take_memos(self.ledger.memos[self._read :])
+        self._take_orders(list(islice(self.ledger.orders.values(), self._seen, None)))
+        for record, order in list(self._open.values()):
+            if record.reclaim or self.ledger.epochs[record.market, record.epoch].settlement:
+                self._settled(record, order)
+                del self._open[record.quota_nullifier]
         if self.treasury_key:
-            self._treasury(found)
-        self.notes = [self._owned(position, note) for position, note in sorted(found.items())]
+            self._treasury()
+        for own in list(self._owned.values()):
+            if not own.spent:
+                self._follow(own)
+        self._publish()
         self._version = self.ledger.version
 
-    def _owned(self, position: int, note: Note) -> OwnedNote:
-        nullifier = note.nullifier(self.key, position)
-        spent = nullifier in self.ledger.spent
-        return OwnedNote(note, position, nullifier, spent, self.ledger.advanced(position))
+    def _publish(self) -> None:
+        """For threads that look meanwhile: never what is half made."""
+        self.notes: list[OwnedNote] = [self._owned[position] for position in sorted(self._owned)]
+        self.orders: list[PlacedOrder] = self._orders
+        self.fills: dict[int, Fill] = self._fills
+        self.unreadable: list[OrderRecord] = self._unreadable
+
+    def _follow(self, own: OwnedNote) -> None:
+        spent, advanced = own.nullifier in self.ledger.spent, own.advanced or self.ledger.advanced(own.position)
+        if (spent, advanced) != (own.spent, own.advanced):
+            self._owned[own.position] = replace(own, spent=spent, advanced=advanced)
 
     # --- Memos ---
 
-    def _scan(self) -> None:
-        """Pass over the new memos that are not for this key."""
-        new = [memo.words for memo in self.ledger.memos if memo.words not in self._memos]
+    def _take_memos(self, new: list[NoteMemo]) -> None:
+        self._scan([memo.words for memo in new if memo.words not in self._memos])
+        for memo in new:
+            if (plain := self._open_memo(memo.words)) is not None:
+                self._keep(memo.position, *plain[:3])
+        self._read += len(new)
+
+    def _scan(self, new: list[tuple[int, ...]]) -> None:
+        """Pass over the memos that are not for this key."""
         if len(new) >= SCANNED_FROM:
             maybe = candidates(map(head, new), self.key.viewing)
             self._memos |= {words: None for words, mine in zip(new, maybe, strict=True) if not mine}
 
-    def _open(self, words: tuple[int, ...]) -> list[int] | None:
+    def _open_memo(self, words: tuple[int, ...]) -> list[int] | None:
         if words not in self._memos:
             try:
                 self._memos[words] = open_memo(list(words), self.key.viewing)
@@ -125,23 +150,33 @@ class Holdings:
                 self._memos[words] = None
         return self._memos[words]
 
-    def _keep(self, found: dict[int, Note], position: int, asset: int, amount: int, blinding: int) -> None:
+    def _keep(self, position: int, asset: int, amount: int, blinding: int) -> None:
         """Keep a note that the leaf at `position` commits to: whoever told of it may have lied."""
         try:
             note = Note(asset, amount, self.key.owner, blinding)
         except RangeError:
             return
-        if amount and note.commitment == self.ledger.leaves.get(position):
-            found[position] = note
+        if amount and note.commitment == self.ledger.leaves.get(position) and position not in self._owned:
+            self._owned[position] = OwnedNote(note, position, note.nullifier(self.key, position), False, False)
 
     # --- Orders ---
 
-    def _own_records(self) -> Iterator[tuple[OrderRecord, int]]:
-        """(record, index in the quota) of every commit of this key."""
-        for market, epoch in self.ledger.epochs:
-            for index, nullifier in enumerate(self.quota_nullifiers(market, epoch)):
-                if nullifier in self.ledger.orders:
-                    yield self.ledger.orders[nullifier], index
+    def _take_orders(self, new: list[OrderRecord]) -> None:
+        """The commits of this key among the new ones."""
+        found = []
+        for record in new:
+            own = self.quota_nullifiers(record.market, record.epoch)
+            if record.quota_nullifier in own:
+                found += self._restore(record, own.index(record.quota_nullifier))
+        self._seen += len(new)
+        if found:
+            for place in islice(self.ledger.epochs, len(self._ranks), None):
+                self._ranks[place] = len(self._ranks)
+            self._orders = sorted(self._orders + found, key=self._place)
+
+    def _place(self, placed: PlacedOrder) -> tuple[int, int]:
+        """By epoch, as the ledger has them, and place in the quota."""
+        return self._ranks[placed.order.market, placed.order.epoch], placed.index
 
     def quota_nullifiers(self, market: int, epoch: int) -> list[int]:
         """The key's quota nullifiers of an epoch, by index."""
@@ -152,16 +187,17 @@ class Holdings:
             ]
         return self._nullifiers[market, epoch]
 
-    def _restore(self, found: dict[int, Note], record: OrderRecord, index: int) -> None:
-        plain = self._open(record.memo)
+    def _restore(self, record: OrderRecord, index: int) -> list[PlacedOrder]:
+        """The order of a commit, if it is readable, and its change."""
+        plain = self._open_memo(record.memo)
         order = self._order(record, plain)
         if order is None:
-            self.unreadable.append(record)
-            return
+            self._unreadable.append(record)
+            return []
         asset, _ = self.ledger.markets[record.market].rules(record.market).lock(order.terms)
-        self._keep(found, record.position, asset, *plain[3:])
-        self.orders.append(PlacedOrder(order, index, record.quota_nullifier, record.rk))
-        self._settled(found, record, order)
+        self._keep(record.position, asset, *plain[3:])
+        self._open[record.quota_nullifier] = record, order
+        return [PlacedOrder(order, index, record.quota_nullifier, record.rk)]
 
     def _order(self, record: OrderRecord, plain: list[int] | None) -> Order | None:
         """The order that a commit's memo tells of, if it opens the commitment."""
@@ -175,7 +211,7 @@ class Holdings:
             return None
         return order if order.commitment == record.oc else None
 
-    def _settled(self, found: dict[int, Note], record: OrderRecord, order: Order) -> None:
+    def _settled(self, record: OrderRecord, order: Order) -> None:
         """The fill and both notes of an order that its epoch's settlement took in."""
         epoch = self.ledger.epochs[record.market, record.epoch]
         settlement, reveal = epoch.settlement, record.reveal
@@ -189,16 +225,16 @@ class Holdings:
         try:
             fill, price = open_receipt(settlement.slots[reveal.slot][0], slot_seed(shared, *place), context.word)
         except DecryptionError:
-            self.unreadable.append(record)
+            self._unreadable.append(record)
             return
         market = self.ledger.markets[record.market]
         payment = pay(order.terms, fill, price, market.lot, market.fee_bps)
-        self.fills[record.quota_nullifier] = Fill(fill, price, payment)
+        self._fills[record.quota_nullifier] = Fill(fill, price, payment)
         assets = int(market.base, 16), int(market.quote, 16)
         amounts = payment.base, payment.quote
         blindings = output_blindings(order.salt, context.word)
         for output in zip(settlement.outputs(reveal.slot), assets, amounts, blindings):
-            self._keep(found, *output)
+            self._keep(*output)
 
     def _meet(self, scalar: int, point: Point) -> Point:
         """The shared point, which is the dearest part of all this, computed once."""
@@ -208,24 +244,26 @@ class Holdings:
 
     # --- Treasury ---
 
-    def _treasury(self, found: dict[int, Note]) -> None:
+    def _treasury(self) -> None:
         """Notes paid to the treasury: its part of each settlement's fees, and every forfeit."""
         for epoch in self.ledger.epochs.values():
             if (paid := epoch.settlement) is not None:
                 context = self.ledger.context(epoch.market, epoch.epoch).word
                 position = paid.position + 2 * paid.count + 1
-                self._paid(found, epoch, position, paid.audit_point, paid.treasury_pad, context, SETTLEMENT_KIND)
+                self._paid(epoch, position, paid.audit_point, paid.treasury_pad, context, SETTLEMENT_KIND)
             for order in epoch.orders:
                 if (back := order.reclaim) is not None:
                     where = (back.position + 1, back.point, back.treasury_pad)
-                    self._paid(found, epoch, *where, order.oc, int(back.forfeit))
+                    self._paid(epoch, *where, order.oc, int(back.forfeit))
 
     def _paid(
-        self, found: dict[int, Note], epoch: EpochRecord, position: int, point: Point, padded: int, context: int, kind: int
+        self, epoch: EpochRecord, position: int, point: Point, padded: int, context: int, kind: int
     ) -> None:
         """A note to the treasury, in whichever asset its commitment shows."""
+        if position in self._owned:
+            return
         blinding, pad = treasury_stream(self._meet(self.treasury_key.scalar, point), context, kind)
         amount = (padded - pad) % R
         market = self.ledger.markets[epoch.market]
         for asset in (market.base, market.quote):
-            self._keep(found, position, int(asset, 16), amount, blinding)
+            self._keep(position, int(asset, 16), amount, blinding)

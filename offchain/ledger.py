@@ -174,10 +174,11 @@ class Ledger(State):
         self.block = max(self._checkpoints, default=self.block)
 
     def _rebuild(self, events: list[Event]) -> None:
-        """Make the state again from its events, which were taken in once."""
-        State.__init__(self)
+        """Make the state again from its events, which were taken in once; nobody sees it half made."""
+        fresh = State()
         for event in events:
-            self.apply(event)
+            fresh.apply(event)
+        vars(self).update(vars(fresh))
         self._events = events
         self._compared = min(self._compared, len(events))
         self.version += 1

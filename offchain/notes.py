@@ -5,6 +5,7 @@ Amounts are base units of a token, `quantity` is in lots, `price` in quote units
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 from offchain.field import RangeError, check, check_range
 from offchain.keys import ShieldedKey
@@ -41,7 +42,7 @@ class Note:
         check(self.owner)
         check(self.blinding)
 
-    @property
+    @cached_property
     def commitment(self) -> int:
         return poseidon_hash("note", self.asset, self.amount, self.owner, self.blinding)
 

@@ -38,8 +38,9 @@ class Wallet:
     Assets are words (`Deployment.asset` gives one by symbol), amounts base units. What
     is private names the `carrier` that sends it, an account or a service: `account`, whose deposits
     everyone has seen, would show whose it is.
-    Actions raise `admission.Refused`, `coins.InsufficientFunds` or RangeError before anything
-    is sent, and `chain.Reverted` if a contract refuses. `treasury_key` is the treasury's alone.
+    Actions raise `admission.Refused`, `coins.InsufficientFunds`, RangeError or, where events and
+    contracts differ, `ledger.Diverged` before anything is sent, and `chain.Reverted` if a contract
+    refuses. `treasury_key` is the treasury's alone.
     """
 
     def __init__(
@@ -237,7 +238,7 @@ class Wallet:
             )
         admission.check_window(self.chain.head(), windows.reveal, windows.settle, "reveal")
         epoch = self.ledger.epochs[order.market, order.epoch]
-        leader_key = self.ledger.reveal_keys[epoch.leader, epoch.reveal_version]
+        leader_key = admission.check_leader(self.ledger, epoch)
         scalar = reveal_ephemeral(self.key, record.oc, epoch)
         place = (self.deployment.chain_id, self.deployment.pool, order.market, order.epoch)
         seed = slot_seed(shared_point(scalar, leader_key), *place, record.oc)
