@@ -6,8 +6,11 @@ Nothing that it says is trusted: its chain and pool are held to the deployment, 
 counts once this side's own node has it, with this very calldata.
 """
 
+import asyncio
 import re
+import threading
 import time
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +31,8 @@ PATIENCE = 180.0
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 0.5
 REQUEST_SECONDS = 20.0
+"""For one whole request: who sends a byte now and then keeps nobody longer."""
+
 ANSWER_BYTES = 65_536
 TEXT = 300
 HASH = re.compile("0x[0-9a-f]{64}")
@@ -57,7 +62,8 @@ class CarrierClient:
     def __init__(self, url: str, deployment: Deployment, patience: float = PATIENCE):
         self.url, self.patience = url.rstrip("/"), patience
         host = _check_url(self.url)
-        self._http = httpx.Client(
+        self._loop = _loop()
+        self._http = httpx.AsyncClient(
             headers=HEADERS, timeout=REQUEST_SECONDS, follow_redirects=False, trust_env=host not in LOOPBACK,
         )  # fmt: skip
         info = self._ask("GET", "/info", deadline=0.0)
@@ -166,21 +172,27 @@ class CarrierClient:
 
     def _once(self, method: str, path: str, body: dict | None) -> tuple[int, dict, float]:
         """(status, JSON object, seconds to wait) of one request."""
-        with self._http.stream(method, self.url + API + path, json=body) as response:
-            content, end = b"", time.monotonic() + REQUEST_SECONDS
-            for part in response.iter_bytes():
-                if time.monotonic() > end:
-                    raise CarrierError(f"the carrier at {self.url} answers too slowly: use another one")
-                content += part
-                if len(content) > ANSWER_BYTES:
-                    raise CarrierError(f"the carrier at {self.url} answers with too much: use another one")
-            wait = response.headers.get("Retry-After", "1")
-            seconds = min(int(wait), 60) if re.fullmatch("[0-9]{1,4}", wait) else 1
-            try:
-                answer = httpx.Response(200, content=content).json()
-            except (ValueError, RecursionError):
-                answer = None
+        return asyncio.run_coroutine_threadsafe(self._exchange(method, path, body), self._loop).result()
+
+    async def _exchange(self, method: str, path: str, body: dict | None) -> tuple[int, dict, float]:
+        content = b""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                async with self._http.stream(method, self.url + API + path, json=body) as response:
+                    async for part in response.aiter_bytes():
+                        content += part
+                        if len(content) > ANSWER_BYTES:
+                            raise CarrierError(f"the carrier at {self.url} answers with too much: use another one")
+        except TimeoutError:
+            raise httpx.ReadTimeout("the whole answer took too long") from None
+        finally:
             self._http.cookies.clear()
+        wait = response.headers.get("Retry-After", "1")
+        seconds = min(int(wait), 60) if re.fullmatch("[0-9]{1,4}", wait) else 1
+        try:
+            answer = httpx.Response(200, content=content).json()
+        except (ValueError, RecursionError):
+            answer = None
         if not isinstance(answer, dict):
             answer = {"detail": "its answer is not a JSON object"}
             return (response.status_code if response.status_code >= 300 else 500), answer, seconds
@@ -203,6 +215,14 @@ def send(chain: Chain, carrier: Carrier, call: Call) -> Receipt:
     if isinstance(carrier, CarrierClient):
         return carrier.carry(chain, call)
     return chain.send(carrier, call.on(chain))
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Where every client of this process waits for answers: a loop, where a request can be ended at any point."""
+    found = asyncio.new_event_loop()
+    threading.Thread(target=found.run_forever, name="carriers", daemon=True).start()
+    return found
 
 
 def _check_url(url: str) -> str:

@@ -8,7 +8,7 @@ Whether a call landed, the ledger alone says; what carriers say only tells wheth
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -16,21 +16,23 @@ import structlog
 from offchain.agent.book import Book, Parcel
 from offchain.calls import Call
 from offchain.carrier import CarrierClient, CarrierError
-from offchain.chain import Chain, ChainError, Reverted
+from offchain.chain import Chain, ChainError, Inclusion, Reverted
 from offchain.outbox import Outbox
 from offchain.store import Busy
 
 PATIENCE = 3
-"""Blocks that a carrier has before the next one is asked as well."""
+"""Blocks that a carrier has, whether it answers or not, before the next one is asked as well."""
 
 URGENT = 6
-"""Blocks before a call's end from which every carrier is asked."""
+"""Blocks before a call's end from which every carrier is asked at once."""
 
 REFUSALS = 20
 """Rounds in which nobody would send what somebody was given once, before it is made anew; or in which the one carrier
 whom a call pays does not answer."""
 
 HANDS = 8
+"""Calls of a kind that one carrier is given at a time."""
+
 log = structlog.get_logger()
 
 
@@ -73,10 +75,19 @@ class ServiceRoute:
         return self._client
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A carrier that is being given a call since block `head`."""
+
+    future: Future
+    head: int
+
+
 class Courier:
     """`landed(parcel)` asks the ledger: True, False, or None if another call has taken what this one needs.
 
-    `own` is the account that deposits: it sends only what names it.
+    `own` is the account that deposits: it sends only what names it. Each carrier is given each call on a thread of its
+    own hands, reveals by hands of theirs: so who answers slowly, or never, keeps nobody and nothing else waiting.
     """
 
     def __init__(
@@ -88,15 +99,22 @@ class Courier:
         own: AccountRoute | None = None,
     ):
         self.chain, self.book, self.routes, self.landed, self.own = chain, book, routes, landed, own
-        self._at_work: dict[str, Future] = {}
-        self._pool = ThreadPoolExecutor(HANDS, thread_name_prefix="courier")
+        self._at_work: dict[tuple[str, str], _Asked] = {}      # by parcel and carrier
+        self._hands = {
+            (route.name, reveals): ThreadPoolExecutor(HANDS, thread_name_prefix="courier")
+            for route in self._all() for reveals in (False, True)
+        }  # fmt: skip
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for hands in self._hands.values():
+            hands.shutdown(wait=False, cancel_futures=True)
+        for hands in self._hands.values():
+            hands.shutdown(wait=True)
 
     def wait(self) -> None:
         """Until nothing is being given; for tests and a graceful end."""
-        wait_for(list(self._at_work.values()))
+        while asked := list(self._at_work.values()):
+            wait_for([one.future for one in asked])
 
     def settle(self, block: int) -> None:
         """End the parcels that landed or never can, with the ledger at `block`."""
@@ -106,20 +124,30 @@ class Courier:
                     self.book.write(end)
 
     def round(self, head: int) -> None:
-        """Follow the accounts' outboxes, and give every open parcel to whoever is next."""
+        """Follow the accounts' outboxes, and give every open parcel that no block holds to whoever is next."""
         for route in self._all():
             if isinstance(route, AccountRoute):
                 self._pump(route, head)
-        for parcel in list(self.book.parcels.values()):
-            self.start(parcel, head)
+        parcels = list(self.book.parcels.values())
+        included = self._inclusions(parcels)
+        for parcel in parcels:
+            try:
+                self._attend(parcel.key, included.get(parcel.tx), head)
+            except Busy:
+                raise
+            except Exception as error:      # a call that does not open, say: the others are given all the same
+                log.warning("parcel not given", step=parcel.kind, error=type(error).__name__)
 
     def start(self, parcel: Parcel, head: int) -> None:
-        """Give it to whoever is next, on a thread."""
-        running = self._at_work.get(parcel.key)
-        if running is None or running.done():
-            self._at_work[parcel.key] = self._pool.submit(self._attend, parcel.key, head)
+        """Give it to whoever is next, to all where its end is near; on threads."""
+        call, routes = self.book.call(parcel), self._able(parcel)
+        if parcel.expires is not None and head >= parcel.expires - URGENT:
+            for route in routes:
+                self._ask(parcel, call, route, head, 0)
+        else:
+            self._ask_next(parcel.key, call, head, len(routes))
 
-    # --- Inside ---
+    # --- What has become of it ---
 
     def _pump(self, route: AccountRoute, head: int) -> None:
         try:
@@ -140,63 +168,83 @@ class Courier:
             return replace(parcel, state="lost", reason=parcel.reason or "no block took it in its window")
         return None
 
-    def _attend(self, key: str, head: int) -> None:
-        """What one parcel needs at block `head`: nothing while a block holds it, else a carrier."""
+    def _inclusions(self, parcels: list[Parcel]) -> dict[str, Inclusion]:
+        """Which of them blocks hold; none while the node does not say, for to give them again does no harm."""
+        hashes = [parcel.tx for parcel in parcels if parcel.tx is not None]
         try:
-            parcel = self.book.parcels.get(key)
-            if parcel is None or self._included(parcel, head):
-                return
-            call = self.book.call(parcel)
-            routes = self._able(parcel)
-            if parcel.given is not None and head - parcel.given >= PATIENCE:
-                parcel = replace(parcel, turn=parcel.turn + 1, given=None)
-            urgent = parcel.expires is not None and head >= parcel.expires - URGENT
-            for _ in range(len(routes)):
-                parcel = self._give(parcel, call, routes[parcel.turn % len(routes)], head)
-                if parcel.given is not None and not urgent:
-                    break
-                parcel = replace(parcel, turn=parcel.turn + 1)
-            self._keep(parcel, len(routes))
-        except Exception as error:      # the database or the node: the next round comes here again
-            log.warning("parcel not given", step=key.split(":")[0], error=type(error).__name__)
-
-    def _give(self, parcel: Parcel, call: Call, route: Route, head: int) -> Parcel:
-        try:
-            tx = route.give(parcel.key, call)
-        except Reverted as error:
-            weight = 1 if parcel.had else REFUSALS
-            return replace(parcel, refusals=parcel.refusals + weight, reason=error.reason, given=None)
+            return self.chain.inclusions(hashes) if hashes else {}
         except ChainError as error:
-            blame = str(error) if isinstance(error, CarrierError) else f"{route.name}: {error}"
-            weight = 1 if parcel.only else 0    # others could not be asked
-            return replace(parcel, refusals=parcel.refusals + weight, reason=blame, given=None)
-        except Exception as error:      # of the node, the database, or an answer that nobody foresaw: the next is asked
-            return replace(parcel, reason=f"{route.name}: {type(error).__name__}", given=None)
-        given = head if parcel.given is None else parcel.given
-        return replace(parcel, refusals=0, reason=None, had=True, given=given, tx=tx)
+            log.warning("inclusions not read", error=type(error).__name__)
+            return {}
 
-    def _keep(self, parcel: Parcel, routes: int) -> None:
-        """A reveal is given until its window ends, whatever is said; the rest ends once all have refused it: at once
-        where nobody had it before, else in `REFUSALS` rounds."""
-        if parcel.refusals >= routes * REFUSALS and parcel.kind != "reveal":
-            parcel = replace(parcel, state="refused")
+    def _attend(self, key: str, at: Inclusion | None, head: int) -> None:
+        """What one parcel needs at block `head`: nothing while a block holds it, else a carrier."""
+        block = at.block if at is not None and at.ok else None
         with self.book.lock:
-            if parcel.key in self.book.parcels and self.book.parcels[parcel.key] != parcel:
+            if (parcel := self.book.parcels.get(key)) is None:
+                return
+            if parcel.block != block:
+                parcel = replace(parcel, block=block)
                 self.book.write(parcel)
-
-    def _included(self, parcel: Parcel, head: int) -> bool:
-        """Whether a block holds it now; the ledger, which is some blocks behind, will say the same."""
-        if parcel.tx is None:
-            return False
-        found = self.chain.inclusions([parcel.tx]).get(parcel.tx)
-        if found is None or not found.ok:
-            return False
-        if parcel.block != found.block:
-            with self.book.lock:
-                if parcel.key in self.book.parcels:
-                    self.book.write(replace(parcel, block=found.block))
         # Long in a block and still not in the ledger: another branch, or not what the carrier said.
-        return head - found.block <= self.chain.confirmations + PATIENCE
+        if block is None or head - block > self.chain.confirmations + PATIENCE:
+            self.start(parcel, head)
+
+    # --- Giving ---
+
+    def _ask_next(self, key: str, call: Call, head: int, most: int) -> None:
+        """Give it to the carrier whose turn it is, or the next if its time is over; if that fails to more, `most` in all."""
+        with self.book.lock:
+            parcel = self.book.parcels.get(key)
+            if parcel is None or not most:
+                return
+            routes = self._able(parcel)
+            for _ in routes:
+                asked = self._at_work.get((key, routes[parcel.turn % len(routes)].name))
+                since = asked.head if asked is not None and parcel.given is None else parcel.given
+                if since is None or head - since < PATIENCE:
+                    break
+                parcel = replace(parcel, turn=parcel.turn + 1, given=None)
+            self._keep(parcel)
+        self._ask(parcel, call, routes[parcel.turn % len(routes)], head, most - 1)
+
+    def _ask(self, parcel: Parcel, call: Call, route: Route, head: int, more: int) -> None:
+        place = parcel.key, route.name
+        with self.book.lock:
+            if place in self._at_work:
+                return
+            hands = self._hands[route.name, parcel.kind == "reveal"]
+            future = hands.submit(self._give, parcel.key, call, route, head, more)
+            self._at_work[place] = _Asked(future, head)
+        future.add_done_callback(lambda _: self._at_work.pop(place, None))
+
+    def _give(self, key: str, call: Call, route: Route, head: int, more: int) -> None:
+        """On a hand of the carrier's: give it, write down what was said, and ask `more` others if it failed."""
+        try:
+            tx, error = route.give(key, call), None
+        except Exception as failure:    # of the node, the database, or an answer that nobody foresaw: the next is asked
+            tx, error = None, failure
+        with self.book.lock:
+            if (parcel := self.book.parcels.get(key)) is None:      # it ended meanwhile
+                return
+            routes = self._able(parcel)
+            its_turn = routes[parcel.turn % len(routes)] is route
+            parcel = _taken(parcel, tx) if error is None else _refused(parcel, route, error)
+            if its_turn and error is None:
+                parcel = replace(parcel, given=head if parcel.given is None else parcel.given)
+            elif its_turn:
+                parcel = replace(parcel, given=None, turn=parcel.turn + 1)
+            # A reveal is given until its window ends, whatever is said; the rest ends once all have refused it: at once
+            # where nobody had it before, else in `REFUSALS` rounds.
+            if parcel.refusals >= len(routes) * REFUSALS and parcel.kind != "reveal":
+                parcel = replace(parcel, state="refused")
+            self._keep(parcel)
+        if error is not None:
+            self._ask_next(key, call, head, more)
+
+    def _keep(self, parcel: Parcel) -> None:
+        if self.book.parcels[parcel.key] != parcel:
+            self.book.write(parcel)
 
     def _all(self) -> list[Route]:
         return self.routes if self.own is None or self.own in self.routes else [*self.routes, self.own]
@@ -206,3 +254,19 @@ class Courier:
         if not found:
             raise CarrierError(f"the carrier {parcel.only} is not configured any more")
         return found
+
+
+def _taken(parcel: Parcel, tx: str | None) -> Parcel:
+    return replace(parcel, refusals=0, reason=None, had=True, tx=tx or parcel.tx)
+
+
+def _refused(parcel: Parcel, route: Route, error: Exception) -> Parcel:
+    """With what was said, and how much that weighs."""
+    if isinstance(error, Reverted):
+        weight, reason = 1 if parcel.had else REFUSALS, error.reason
+    elif isinstance(error, ChainError):
+        weight = 1 if parcel.only else 0    # others could not be asked
+        reason = str(error) if isinstance(error, CarrierError) else f"{route.name}: {error}"
+    else:
+        weight, reason = 0, f"{route.name}: {type(error).__name__}"
+    return replace(parcel, refusals=parcel.refusals + weight, reason=reason)
