@@ -101,13 +101,13 @@ class Outbox:
 
     def find(self, key: str) -> Send | None:
         """What was posted under a key, as the last `pump` saw it."""
-        with self.store.session() as session:
+        with self.store.reading() as session:
             where = (Send.sender == self.account.address, Send.key == key)
             return session.exec(select(Send).where(*where)).one_or_none()
 
     def open(self) -> list[Send]:
         """What has not ended, by nonce."""
-        with self.store.session() as session:
+        with self.store.reading() as session:
             found = select(Send).where(Send.sender == self.account.address, Send.state.in_(OPEN))
             return list(session.exec(found.order_by(Send.nonce)))
 
@@ -182,7 +182,7 @@ class Outbox:
         if found is None:
             self._missing(send, head)
             return False
-        at = included[found]
+        at, known = included[found], (send.state, send.block_hash)
         send.block, send.block_hash, send.gas_used, send.ok = at.block, at.block_hash, at.gas, at.ok
         send.state = SendState.MINED
         if (ended := head - at.block >= self.chain.confirmations):
@@ -190,7 +190,8 @@ class Outbox:
             send.state = SendState.REPLACED if emptied else SendState.DONE if at.ok else SendState.FAILED
             if send.state == SendState.FAILED:
                 send.reason = self.chain.why(found, at.block)
-        self._keep(send)
+        if known != (send.state, send.block_hash):      # a write for every block that confirms it would hold up who posts
+            self._keep(send)
         return ended
 
     def _missing(self, send: Send, head: int) -> None:
@@ -301,7 +302,7 @@ class Outbox:
 
     def _next_nonce(self) -> int:
         """After all of ours, and all that the node knows of."""
-        with self.store.session() as session:
+        with self.store.reading() as session:
             last = session.exec(select(func.max(Send.nonce)).where(Send.sender == self.account.address)).one()
         known = self.chain.nonce(self.account.address, "pending")
         return known if last is None else max(known, last + 1)

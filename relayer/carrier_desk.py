@@ -20,6 +20,7 @@ from relayer.carrier_limits import Clock, TokenBucket
 from relayer.sender import Sender
 
 PREFIX = "carry:"
+EPOCHS_KNOWN = 256
 HOUR = 3600
 ATTEMPTS = 3
 """How often one calldata is sent: a transaction that failed on chain may succeed later (a reveal has one spelling)."""
@@ -87,6 +88,8 @@ class Desk:
         self._lock = threading.Lock()
         self._claims: dict[tuple[str, int], str] = {}
         self._flights: dict[str, Carried] = {}
+        self._posting: list[str] = []
+        self._asked: dict[tuple[int, ...], Any] = {}
         self._resume()
 
     def info(self) -> dict[str, Any]:
@@ -131,10 +134,13 @@ class Desk:
             if carried.kind != "transact" and (wait := self._free_gas.take(gas)):
                 raise Refusal("budget", "the carrier has given all the gas that it gives free for now", wait)
             self._take(carried)
-            try:
-                return Status.of(self.sender.post(PREFIX + carried.id, carried.call, gas=gas))
-            finally:
-                if not self.sender.is_open(PREFIX + carried.id):
+            self._posting.append(carried.id)
+        try:    # without the lock: a post asks the node several times
+            return Status.of(self.sender.post(PREFIX + carried.id, carried.call, gas=gas))
+        finally:
+            with self._lock:
+                self._posting.remove(carried.id)
+                if not self._under_way(carried.id):
                     self._drop(carried.id)
 
     def _standing(self, id: str) -> Status | None:
@@ -166,28 +172,37 @@ class Desk:
 
     def _simulate(self, carried: Carried) -> int:
         """The gas that it needs at the head, which is named once; Refusal with the contract's reason."""
-        block, sender = self.chain.head(), self.address
+        block, params = self.chain.head(), {"from": self.address}
         try:
             if carried.kind != "transact":
                 self._check_order(carried, block)
-            self.chain.call(carried.call.on(self.chain), block, sender)
-            return self.chain.allowance(carried.call.on(self.chain), {"from": sender}, carried.kind, None, block)
+            return self.chain.allowance(carried.call.on(self.chain), params, carried.kind, None, block)
         except Reverted as error:
             raise Refusal("refused", error.reason) from None
         except WindowClosed as error:
             raise Refusal("window", str(error)) from None
 
     def _check_order(self, carried: Carried, block: int) -> None:
-        """Cheap looks before a proof is checked: there is such an order, and the next block is not too late."""
-        market, words = self.chain.contract("Market").functions, carried.words
-        windows = self.chain.call(market.windows(words["market"], words["epoch"]), block)
-        record = self.chain.call(market.order_record(words["quota_nullifier"]), block)
-        if carried.kind != "commit" and not any(record):
-            raise Refusal("no-order", f"no order {words['quota_nullifier']} is on the chain at block {block}")
+        """Cheap looks before a proof is checked: the next block is not too late, and there is such an order."""
+        words = carried.words
+        windows = self._windows(block, words["market"], words["epoch"])
+        if carried.kind != "commit":
+            orders = self.chain.contract("Market").functions
+            if not any(self.chain.call(orders.order_record(words["quota_nullifier"]), block)):
+                raise Refusal("no-order", f"no order {words['quota_nullifier']} is on the chain at block {block}")
         if carried.kind == "commit" or carried.kind == "reclaim" and block < windows.freeze:
             check_window(block, windows.open, windows.freeze, carried.kind)
         elif carried.kind == "reveal":
             check_window(block, windows.reveal_from, windows.settle_from, carried.kind)
+
+    def _windows(self, block: int, *epoch: int) -> Any:
+        """Of (market, epoch), asked for once: they never change."""
+        if epoch not in self._asked:
+            found = self.chain.call(self.chain.contract("Market").functions.windows(*epoch), block)
+            if len(self._asked) >= EPOCHS_KNOWN:
+                self._asked.clear()
+            self._asked[epoch] = found
+        return self._asked[epoch]
 
     # --- What is under way ---
 
@@ -214,7 +229,7 @@ class Desk:
                 raise Refusal("busy", "as many transactions are under way as the carrier sends at once", 5.0)
 
     def _under_way(self, id: str) -> bool:
-        return self.sender.is_open(PREFIX + id)
+        return id in self._posting or self.sender.is_open(PREFIX + id)
 
     def _take(self, carried: Carried) -> None:
         self._flights[carried.id] = carried

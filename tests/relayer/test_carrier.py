@@ -150,6 +150,24 @@ def test_asked_often_and_at_once_it_is_one_transaction(world, carrier):
     assert sent(world) == before + 1
 
 
+def test_of_two_that_spend_a_note_at_once_one_is_taken(world, carrier, still, monkeypatch):
+    """While the outbox still signs the one, the other is refused already."""
+    post, before = carrier.sender.post, sent(world)
+
+    def slow(*args, **options):
+        time.sleep(1)
+        return post(*args, **options)
+
+    monkeypatch.setattr(carrier.sender, "post", slow)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(carrier.post, [payment(world), payment(world)]))
+    assert sorted(answer.status_code for answer in answers) == [202, 409]
+    taken = next(answer.json() for answer in answers if answer.status_code == 202)
+    world.mine(3)
+    carrier.until(taken["id"], "confirmed")
+    assert sent(world) == before + 1
+
+
 def test_a_note_is_spent_by_one_transaction_at_a_time(world, policy, tmp_path, still):
     """409 while another one is under way, after a restart too; then the contract's own refusal."""
     one, other = payment(world), payment(world)
