@@ -53,7 +53,7 @@ log = structlog.get_logger()
 
 
 class Agent(Desk):
-    """`holds` raises Busy once another process has the key's lease; the agent then ends."""
+    """`holds` raises Busy once another process has the key's lease; the agent then ends, as with a torn book."""
 
     def __init__(self, core: Core, holds: Callable[[], None] = lambda: None):
         self.core, self.book, self.purse, self.chain = core, core.book, core.purse, core.chain
@@ -74,6 +74,7 @@ class Agent(Desk):
         last: tuple | None = None
         while not stop.is_set():
             try:
+                self.book.check()
                 seen = self.chain.head(), len(self.core.at_work())
                 if seen != last or self._wake.is_set():
                     self._wake.clear()
@@ -91,6 +92,7 @@ class Agent(Desk):
 
     def round(self, head: int) -> None:
         """One round as of block `head`."""
+        self.book.check()
         self._holds()
         with self.purse.ledger.lock:    # other threads sync it too, and these must be of one block
             look = self.purse.look()
@@ -167,6 +169,8 @@ class Agent(Desk):
         with self.book.lock:
             if (known := self.book.entries.get(ticket.client_id)) is not None:
                 return self._again(ticket, known)
+            if ticket.client_id in self.book.transfers:
+                raise TicketRefused("duplicate_id", f"{ticket.client_id} is a movement's: choose a new client_id")
             order = DeskOrder(
                 ticket.client_id, ticket.market, ticket.epoch, Side(ticket.side), ticket.quantity, ticket.price,
                 ticket.source, ticket.account, OrderState.ACCEPTED, created=now(),
@@ -305,8 +309,7 @@ class Agent(Desk):
         return sorted(found, key=lambda one: one.created, reverse=True)[:limit]
 
     def _move(self, key: str, kind: str, asset: str, amount: int, recipient: str | None) -> Movement:
-        if not desk.CLIENT_ID.fullmatch(key):
-            raise TicketRefused("bad_ticket", "key must be 1 to 64 letters, digits, or any of . _ : -")
+        desk.check_name(key, "key")
         word = int(asset, 16)
         if word not in self.purse.symbols:
             raise TicketRefused("bad_ticket", f"{asset} is no token of this deployment")
@@ -317,6 +320,8 @@ class Agent(Desk):
                 if (made.kind, made.asset, made.amount, made.recipient) != (kind, asked.asset, amount, recipient):
                     raise TicketRefused("duplicate_id", f"{key} is another movement's: choose a new key")
                 return made
+            if key in self.book.entries:
+                raise TicketRefused("duplicate_id", f"{key} is an order's: choose a new key")
             self.book.write(Transfer(asked))
             self._wake.set()
             return asked

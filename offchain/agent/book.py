@@ -1,14 +1,18 @@
 """What an agent must remember through a death: orders, events, movements, and what it hands to carriers.
 
 Every change goes through `write`, which is one transaction; so a kill falls before or after it, never
-within. Calls are sealed under a key that follows from the shielded key, for until they are on chain
-they say what an order is about to do; orders and events are the institution's own, in clear.
+within. Where nobody can tell which, or another process has opened the book since, nothing is written
+any more: a new process reads back what there is. Calls are sealed under a key that follows from the
+shielded key, for until they are on chain they say what an order is about to do; orders and events are
+the institution's own, in clear.
 """
 
 import json
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,17 +21,19 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Column, LargeBinary, Text
-from sqlmodel import Field, SQLModel, func, select
+from sqlmodel import Field, Session, SQLModel, func, select
 
 from offchain import store as base
 from offchain.agent.desk import DeskEvent, DeskOrder, Movement, MovementState, OrderState
 from offchain.calls import Call
 from offchain.keys import ShieldedKey
 from offchain.notes import Side
-from offchain.store import Meta, StoreError, big
+from offchain.store import Meta, StoreError, Torn, big
 
 TIMINGS_KEPT = 8
 NOTED = "agent."
+TERM = "term"
+"""Under which it is counted how often a book was opened to be written."""
 
 
 class OrderRow(SQLModel, table=True):
@@ -146,14 +152,19 @@ class Book(base.Store):
     """
 
     tables = (*base.Store.tables, OrderRow, DeskEventRow, TransferRow, ParcelRow)
+    torn: str | None = None
+    _term: int | None = None
 
     def load(self, key: ShieldedKey) -> None:
-        """Read everything; to be called once, before all else."""
+        """Read everything, and be its only writer from now on; to be called once, before all else."""
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         secret = key.sk.to_bytes(32, "big")
         self._box = AESGCM(HKDF(SHA256(), 32, None, b"shadowpool agent v1").derive(secret))
         with self.session() as session:
+            term = _term(session, True) + 1
+            session.merge(Meta(key=TERM, value=str(term)))
+            session.flush()     # who wrote before has ended its last write, which is read below, and cannot write again
             self.entries: dict[str, Entry] = {}
             self.opened: dict[str, Entry] = {}
             self.by_word: dict[int, str] = {}
@@ -165,6 +176,16 @@ class Book(base.Store):
             self.sequence = session.exec(select(func.max(DeskEventRow.sequence))).one() or 0
             noted = session.exec(select(Meta).where(Meta.key.startswith(NOTED)))
             self.facts = {row.key.removeprefix(NOTED): json.loads(row.value) for row in noted}
+        self._term = term
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction of the one writer; Torn if another process has opened the book since."""
+        with super().session() as session:
+            if self._term is not None and _term(session) != self._term:
+                self.torn = "another process has opened this agent's database since"
+                self.check()
+            yield session
 
     def write(
         self,
@@ -174,12 +195,13 @@ class Book(base.Store):
         facts: dict[str, Any] | None = None,
         **data: Any,
     ) -> None:
-        """Write all of it down at once.
+        """Write all of it down at once; Torn, from then on, where that may or may not have been done.
 
         `tell` adds an event of that kind, with `data`, or for every entry if it is "order"; `calls` are those of
         new parcels by key; `facts` small facts.
         """
         with self.lock:
+            self.check()
             events: list[DeskEvent] = []
             done: list[Written] = []
             for change in changes:
@@ -190,7 +212,7 @@ class Book(base.Store):
                 done.append(change)
             if tell not in (None, "order"):
                 events.append(DeskEvent(self.sequence + 1, now(), tell, None, data))
-            with self.session() as session:
+            with self._writing() as session:
                 for change in done:
                     self._put(session, change, (calls or {}).get(getattr(change, "key", "")))
                 for name, value in (facts or {}).items():
@@ -203,6 +225,11 @@ class Book(base.Store):
             if events:
                 self.sequence = events[-1].sequence
                 self.changed.notify_all()
+
+    def check(self) -> None:
+        """Torn once this process must not write any more."""
+        if self.torn is not None:
+            raise Torn(f"{self.torn}: start the agent again, which reads back what there is")
 
     def amend(self, client_id: str, tell: str | None = None, order: dict[str, Any] | None = None, **changes: Any) -> Entry:
         """Change an order as it stands now, whoever else changes it meanwhile."""
@@ -249,7 +276,22 @@ class Book(base.Store):
 
     # --- Inside ---
 
-    def _put(self, session: Any, change: Written, call: Call | None) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """A transaction, and what follows if nobody knows whether it was committed."""
+        complete = False
+        try:
+            with self.session() as session:
+                yield session
+                session.flush()
+                complete = True
+        except BaseException as error:
+            if complete:
+                self.torn = f"the database did not say whether it took a change ({type(error).__name__})"
+                self.check()
+            raise
+
+    def _put(self, session: Session, change: Written, call: Call | None) -> None:
         body = json.dumps(asdict(change))
         if isinstance(change, Entry):
             order = change.order
@@ -286,6 +328,12 @@ class Book(base.Store):
         plain = json.dumps({"contract": call.contract, "function": call.function, "args": call.args})
         nonce = secrets.token_bytes(12)
         return nonce + self._box.encrypt(nonce, plain.encode(), key.encode())
+
+
+def _term(session: Session, opening: bool = False) -> int:
+    """How often the book was opened to be written; nobody opens it before this transaction has ended."""
+    found = session.get(Meta, TERM, with_for_update=True if opening else {"read": True})
+    return 0 if found is None else int(found.value)
 
 
 def now() -> int:

@@ -114,7 +114,7 @@ class Closing:
             reference=sight.reference,
             forfeited=status.forfeited,
             commit_tx=order.commit_tx or self._commit_tx(entry),
-            reveal_tx=order.reveal_tx or (self._tx(f"reveal:{sight.word}") if sight.record.reveal else None),
+            reveal_tx=order.reveal_tx or (self._tx(_reveal_key(sight)) if sight.record.reveal else None),
         )
 
     def _commit_tx(self, entry: Entry) -> str | None:
@@ -140,16 +140,25 @@ class Closing:
 
     def _reveal(self, sight: Sight, head: int) -> None:
         """At once and on this thread: no proof is needed, and nothing may stand before it in a queue."""
-        key = f"reveal:{sight.word}"
+        key = _reveal_key(sight)
         if key in self.book.parcels:
             return
         try:
+            self._drop_reveals(sight)
             built = self.purse.reveal(sight.placed)
             parcel = Parcel(key, str(sight.word), "reveal", sight.word, 0, (), sight.windows.settle)
             self.book.write(parcel, calls={key: built.call})
             self.core.courier.start(parcel, head)
         except ChainError as error:
             self.core.failed(key, error, head)
+
+    def _drop_reveals(self, sight: Sight) -> None:
+        """End those made before a reorganisation changed the frozen set: no contract takes them now."""
+        with self.book.lock:
+            for parcel in list(self.book.parcels.values()):
+                if parcel.kind == "reveal" and parcel.word == sight.word:
+                    why = "a reorganisation changed the set that it was made for"
+                    self.book.write(replace(parcel, state="lost", reason=why))
 
     def _later(self, sight: Sight, kind: str, head: int, expires: int | None) -> None:
         key = f"{kind}:{sight.word}"
@@ -167,7 +176,7 @@ class Closing:
         """Say while there is time that a bond is at risk, and say when it is lost."""
         name, windows = f"bond:{sight.word}", sight.windows
         sealed = sight.record.reveal is None
-        parcel = self.book.parcels.get(f"reveal:{sight.word}")
+        parcel = self.book.parcels.get(_reveal_key(sight))
         on_its_way = parcel is not None and parcel.block is not None
         near = windows.settle - self.core.settings.alert_blocks <= head < windows.settle
         if sealed and near and not on_its_way:
@@ -180,3 +189,8 @@ class Closing:
             self.core.problems[name] = f"order {entry.order.client_id} was not revealed in time: its bond is lost"
         else:
             self.core.problems.pop(name, None)
+
+
+def _reveal_key(sight: Sight) -> str:
+    """A reveal's parcel: another one where a reorganisation changed what the reveal is signed for."""
+    return f"reveal:{sight.word}:{sight.bound}"

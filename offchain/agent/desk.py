@@ -18,8 +18,11 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 CHAIN_PREFIX = "chain:"
 """How orders are named that the agent found on the chain; no client may choose such a name."""
 
+AUTO = "auto:"
+"""How the agent names movements of its own; no client may choose such a name."""
+
 RESERVED = {"fix:": "fix", "parent:": "slicer"}
-"""Beginnings of a client_id that only orders of that source have."""
+"""Beginnings of a client_id that only orders of that source have, and no movement."""
 
 
 class OrderState(StrEnum):
@@ -72,13 +75,7 @@ class Ticket:
     account: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.client_id, str) or not CLIENT_ID.fullmatch(self.client_id):
-            raise TicketRefused("bad_ticket", "client_id must be 1 to 64 letters, digits, or any of . _ : -")
-        if self.client_id.startswith(CHAIN_PREFIX):
-            raise TicketRefused("bad_ticket", f"client_id must not begin with {CHAIN_PREFIX}: the agent names orders so")
-        for prefix, source in RESERVED.items():
-            if self.client_id.startswith(prefix) and self.source != source:
-                raise TicketRefused("bad_ticket", f"client_id must not begin with {prefix}: orders by {source} are named so")
+        check_name(self.client_id, "client_id", self.source)
         if self.side not in (Side.BUY, Side.SELL):
             raise TicketRefused("bad_ticket", "side must be 0 (buy) or 1 (sell)")
         _whole(self.market, 0, 1 << 63, "market")
@@ -86,6 +83,15 @@ class Ticket:
         _whole(self.price, 1, 1 << QUANTITY_BITS, "price")
         if self.epoch is not None:
             _whole(self.epoch, 0, 1 << 63, "epoch")
+
+
+def check_name(name: str, what: str, source: str | None = None) -> None:
+    """TicketRefused bad_ticket unless a client may so name an order of that source, or a movement."""
+    if not isinstance(name, str) or not CLIENT_ID.fullmatch(name):
+        raise TicketRefused("bad_ticket", f"{what} must be 1 to 64 letters, digits, or any of . _ : -")
+    for prefix, owner in {CHAIN_PREFIX: "agent", AUTO: "agent", **RESERVED}.items():
+        if name.startswith(prefix) and (owner == "agent" or source != owner):
+            raise TicketRefused("bad_ticket", f"{what} must not begin with {prefix}: what the {owner} makes is named so")
 
 
 def _whole(value: int, low: int, high: int, what: str) -> None:
@@ -200,7 +206,7 @@ class MovementState(StrEnum):
 
 @dataclass(frozen=True)
 class Movement:
-    """A deposit, withdrawal or consolidation. The same `key` is the same movement, for ever."""
+    """A deposit, withdrawal or consolidation. The same `key` is the same movement, for ever; no order has it."""
 
     key: str
     kind: str

@@ -9,7 +9,7 @@ from dataclasses import replace
 from offchain.agent.book import Parcel, Transfer, now
 from offchain.agent.core import Core
 from offchain.agent.courier import AccountRoute, Route, ServiceRoute
-from offchain.agent.desk import Movement, MovementState
+from offchain.agent.desk import AUTO, Movement, MovementState
 from offchain.carrier import CarrierError
 from offchain.chain import as_address
 from offchain.coins import InsufficientFunds, NeedsConsolidation, NotSpendableYet
@@ -21,7 +21,6 @@ ROUNDS = 3
 PAUSE = 50
 """Blocks after which a join ahead of need that failed is tried again."""
 
-AUTO = "auto:"
 OPEN = (MovementState.ACCEPTED, MovementState.SENT)
 
 

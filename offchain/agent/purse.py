@@ -4,6 +4,7 @@ Notes and quota places that a call uses up are held back from the next one as so
 and until the call has landed or never can: `held`, by whose they are.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ INPUTS = 2
 
 @dataclass(frozen=True)
 class Sight:
-    """An order of the key as the ledger shows it. `asset` and `lock` are what it holds while it is `live`."""
+    """An order of the key as the ledger shows it. `asset` and `lock` are what it holds while it is `live`; `bound`
+    names what its reveal is made for: the set as it froze, and the leader's key."""
 
     placed: PlacedOrder
     record: OrderRecord
@@ -37,6 +39,7 @@ class Sight:
     fill: Fill | None
     asset: int
     lock: int
+    bound: str
 
     @property
     def word(self) -> int:
@@ -83,6 +86,7 @@ class Purse:
         self.chain, self.ledger, self.key = wallet.chain, wallet.ledger, wallet.key
         self.symbols = {token.word: (name, token.decimals) for name, token in wallet.deployment.tokens.items()}
         self.held: dict[str, frozenset[int]] = {}
+        self._ended: dict[int, Sight] = {}
         self._claims = threading.Lock()
 
     def hold(self, entries: Iterable[Entry], transfers: Iterable[Transfer], parcels: Iterable[Parcel]) -> None:
@@ -115,6 +119,9 @@ class Purse:
             return Look(block, sights, self.notes())
 
     def _sight(self, placed: PlacedOrder, states: dict[tuple[int, int], EpochState]) -> Sight:
+        known = self._ended.get(placed.quota_nullifier)
+        if known is not None and known.placed is placed:    # nothing changes it on this branch of the chain
+            return known
         record = self.ledger.orders[placed.quota_nullifier]
         place = record.market, record.epoch
         fill = self.wallet.holdings.fills.get(placed.quota_nullifier)
@@ -123,8 +130,14 @@ class Purse:
         status = order_status(placed, record, states.get(place, EpochState.SETTLED), fill, self.wallet.bond(placed))
         market = self.ledger.markets[record.market]
         asset, lock = market.rules(record.market).lock(placed.order.terms)
-        reference = self.ledger.epochs[place].reference
-        return Sight(placed, record, status, market.windows(record.epoch), reference, fill, asset, lock)
+        epoch = self.ledger.epochs[place]
+        set_and_key = f"{epoch.commit_chain.hex()} {epoch.leader} {epoch.reveal_version}"
+        bound = hashlib.sha256(set_and_key.encode()).hexdigest()[:16]
+        windows = market.windows(record.epoch)
+        sight = Sight(placed, record, status, windows, epoch.reference, fill, asset, lock, bound)
+        if not sight.live:
+            self._ended[sight.word] = sight
+        return sight
 
     def unreadable(self) -> int:
         return len(self.wallet.holdings.unreadable)

@@ -79,6 +79,7 @@ class Pool:
         self.waiting: list[tuple[str, Call]] = []
         self.taken: list[tuple[int, str, Call]] = []
         self.kept: list[tuple[int, Call]] = []
+        self.frozen = bytes(32)     # the commit chain of every epoch's frozen set
         self._states: dict[int, State] = {}
 
     def send(self, call: Call) -> str:
@@ -145,6 +146,7 @@ class Pool:
         elif call.function == "reveal":
             _demand(windows.reveal <= block < windows.settle and "revealed" not in order, "window, or revealed")
             _demand("reclaimed" not in order, "reclaimed")
+            _demand(said["frozen"] == self.frozen.hex(), "another set")
             order["revealed"] = block
         else:
             over = block >= windows.settle + SETTLES and "filled" not in order
@@ -198,7 +200,9 @@ class SimLedger:
             self.orders = {word: self._record(order) for word, order in self.state.orders.items()}
             self.spent, self.leaves = self.state.spent, self.state.marks
             numbers = {order["epoch"] for order in self.state.orders.values()}
-            self.epochs = {(0, number): EpochRecord(0, number, "", 1, 1, 1, reference=PRICE) for number in numbers}
+            self.epochs = {
+                (0, number): EpochRecord(0, number, "", 1, 1, 1, self.pool.frozen, reference=PRICE) for number in numbers
+            }
             return self.block
 
     def _record(self, order: dict) -> OrderRecord:
@@ -310,7 +314,8 @@ class SimPurse(Purse):
         return Built(Call("Pool", "transact", (said,)), spent[0], mark, tuple(spent))
 
     def reveal(self, placed):
-        return Built(Call("Market", "reveal", ({"word": placed.quota_nullifier},)), placed.quota_nullifier, 0, ())
+        said = {"word": placed.quota_nullifier, "frozen": self.ledger.epochs[0, placed.order.epoch].commit_chain.hex()}
+        return Built(Call("Market", "reveal", (said,)), placed.quota_nullifier, 0, ())
 
     def reclaim(self, placed):
         said = {"word": placed.quota_nullifier, "at": self.chain.head()}

@@ -7,7 +7,7 @@ import pytest
 
 from offchain.agent.desk import MovementState, OrderState, Ticket, TicketRefused
 from offchain.notes import Side
-from tests.agent.sim import BTC, USD, Bomb, Died, Pool, life
+from tests.agent.sim import BTC, USD, Bomb, Died, Pool, SimChain, life
 from tests.relayer.databases import database
 
 LAST = 190
@@ -254,3 +254,118 @@ def test_a_commit_that_a_reorganisation_took_back_is_made_again(tmp_path):
             agent.core.wait()
             pool.mine()
         assert agent.order("first").quota_nullifier == word and len(pool.at(pool.head).orders) == 1
+
+
+def days(agent, pool, last):
+    """Rounds up to a block."""
+    while pool.head < last:
+        agent.round(pool.head)
+        agent.core.wait()
+        pool.mine()
+    agent.round(pool.head)
+    agent.core.wait()
+
+
+def test_a_reveal_is_made_anew_where_a_reorganisation_changed_the_frozen_set(tmp_path):
+    """What was signed for the set as it froze first, no contract takes any more."""
+    pool, drops = fresh(), [True]
+    fault = lambda call: "dropped" if drops[0] and call.function == "reveal" else None  # noqa: E731
+    with life(pool, url(tmp_path), Bomb(), (fault,)) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        days(agent, pool, 125)
+        first = [key for key in agent.book.parcels if key.startswith("reveal:")]
+        assert len(first) == 1
+        pool.frozen, drops[0] = b"\x02" * 32, False
+        days(agent, pool, 127)
+        assert agent.book.parcel(first[0]).state == "lost" and "reorganisation" in agent.book.parcel(first[0]).reason
+        days(agent, pool, 145)
+        order = agent.order("first")
+        assert (order.state, order.fill) == (OrderState.FILLED, 10) and order.reveal_tx and not agent.status().problems
+
+
+def test_an_order_that_fails_stops_no_other(tmp_path, monkeypatch):
+    """The first cannot be revealed, for a reason that nobody foresaw: the second is, and the first once that is mended."""
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        for name in ("first", "second"):
+            agent.place(Ticket(name, 0, Side.BUY, 10, PRICES[name]))
+        days(agent, pool, 112)
+        broken, reveal = agent.order("first").quota_nullifier, agent.purse.reveal
+
+        def fails(placed):
+            if placed.quota_nullifier == broken:
+                raise LookupError("its key is gone")
+            return reveal(placed)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(agent.purse, "reveal", fails)
+            days(agent, pool, 127)
+        assert (agent.order("first").state, agent.order("second").state) == (OrderState.COMMITTED, OrderState.REVEALED)
+        assert any("its key is gone" in problem for problem in agent.status().problems)
+        days(agent, pool, 145)
+        assert {agent.order(name).state for name in ("first", "second")} == {OrderState.FILLED}
+
+
+@pytest.mark.parametrize("how", ["goes on", "kill switch", "process"])
+def test_between_two_epochs(tmp_path, how):
+    """No block takes the commit in its window. The next epoch is tried: by a new process as well, never under the kill
+    switch, and once."""
+    pool, drops = fresh(), [True]
+    faults = (lambda call: "dropped" if drops[0] and call.function == "commit" else None,)
+    with life(pool, url(tmp_path), Bomb(), faults) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        days(agent, pool, 118)
+        assert agent.order("first").epoch == 0 and agent.book.entries["first"].index is not None
+        if how == "kill switch":
+            agent.kill(True, "drill")
+            assert agent.order("first").state == OrderState.ACCEPTED, "a carrier may have it: it is not said to be cancelled"
+        days(agent, pool, 118 if how == "process" else 121)
+        drops[0] = False
+        if how != "process":
+            days(agent, pool, 190)
+            ended = agent.order("first")
+    if how == "process":
+        while pool.head < 124:
+            pool.mine()
+        with life(pool, url(tmp_path), Bomb(), faults) as agent:
+            days(agent, pool, 190)
+            ended = agent.order("first")
+    made = list(pool.at(pool.head).orders.values())
+    if how == "kill switch":
+        assert (ended.state, ended.code) == (OrderState.CANCELLED, "killed") and not made
+    else:
+        assert ended.state == OrderState.FILLED and [order["epoch"] for order in made] == [ended.epoch] == [1]
+
+
+@pytest.mark.parametrize("depth, state", [(10, OrderState.FILLED), (11, OrderState.FAILED)])
+def test_windows_shorter_than_the_confirmations(tmp_path, monkeypatch, depth, state):
+    """Freeze and reveal window are 13 blocks: frozen 11 deep, and two to be included, no order could be revealed in time."""
+    pool = fresh()
+    monkeypatch.setattr(SimChain, "confirmations", depth)
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        days(agent, pool, 170)
+        order = agent.order("first")
+        assert order.state == state and bool(pool.at(pool.head).orders) == (state == OrderState.FILLED)
+        assert state == OrderState.FILLED or order.code == "closed" and "windows close before" in order.reason
+
+
+def test_orders_and_movements_share_no_name(tmp_path):
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("one", 0, Side.BUY, 10, 501))
+        agent.withdraw("two", BTC, 2_000, "0x" + "77" * 20)
+        with pytest.raises(TicketRefused, match="one is an order's") as refused:
+            agent.withdraw("one", BTC, 2_000, "0x" + "77" * 20)
+        assert refused.value.code == "duplicate_id"
+        with pytest.raises(TicketRefused, match="two is a movement's") as refused:
+            agent.place(Ticket("two", 0, Side.BUY, 10, 501))
+        assert refused.value.code == "duplicate_id" and "two" not in agent.book.entries
+        for name in ("auto:12", "chain:12", "fix:OMS:1", "parent:june:1"):
+            with pytest.raises(TicketRefused, match="must not begin with"):
+                agent.consolidate(name, BTC)

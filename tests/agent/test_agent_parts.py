@@ -62,7 +62,7 @@ def test_a_call_is_sealed_and_opens_as_it_was(tmp_path):
         Book.open(f"sqlite:///{tmp_path}/a.sqlite3", DEPLOYMENT, agent="b")
 
 
-@pytest.mark.parametrize("name, source", [("fix:OMS:1", "rest"), ("parent:june:7", "fix")])
+@pytest.mark.parametrize("name, source", [("fix:OMS:1", "rest"), ("parent:june:7", "fix"), ("auto:1", "rest"), ("chain:1", "agent")])
 def test_names_of_one_source_are_no_other_s(name, source):
     with pytest.raises(TicketRefused, match="must not begin"):
         Ticket(name, 0, Side.BUY, 1, 1, source=source)
