@@ -16,6 +16,7 @@ from offchain.fix.settings import Authenticate, Settings
 from offchain.fix.store import FixStore
 
 RETRY_SECONDS = 0.5
+TURN_AWAY_SECONDS = 1.0
 log = structlog.get_logger()
 
 
@@ -37,12 +38,12 @@ class Acceptor:
         self.authenticate = authenticate or settings.authenticate
         self.store = FixStore(engine)
         self.application = Application(desk, settings, self.store)
-        self._reporter = Reporter(desk, self.store, self._wake)
+        self._reporter = Reporter(desk, self.store, self._wake, self.application.settle)
         self._listener: socket.socket | None = None
         self._thread = threading.Thread(target=self._accept, name="fix-acceptor", daemon=True)
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}      # in the order in which they came
         self._sessions: dict[str, Connection] = {}
 
     def start(self) -> None:
@@ -102,7 +103,7 @@ class Acceptor:
 
     def closed(self, connection: Connection) -> None:
         with self._lock:
-            self._connections.discard(connection)
+            self._connections.pop(connection, None)
 
     def _accept(self) -> None:
         while True:
@@ -113,21 +114,27 @@ class Acceptor:
                     return
                 log.warning("fix_accept_failed", error=type(error).__name__)
                 continue
-            with self._lock:
-                room = len(self._connections) < self.settings.max_connections
-            if not room:    # this thread alone adds any
-                log.warning("fix_too_many_connections", most=self.settings.max_connections)
-                link.close()
-                continue
+            self._make_room()
             try:
                 self._serve(Connection(self, link))
             except (OSError, RuntimeError) as error:    # no descriptor or thread is left now
                 log.warning("fix_accept_failed", error=type(error).__name__)
                 link.close()
 
+    def _make_room(self) -> None:
+        """Turn the oldest stranger away where there are too many: the one that comes now may be a counterparty, which
+        logs on at once. Sessions need no limit, for each is of one counterparty."""
+        with self._lock:
+            named = set(self._sessions.values())
+            strangers = [one for one in self._connections if one not in named]
+        if len(strangers) >= self.settings.max_strangers:   # this thread alone adds any
+            log.warning("fix_too_many_strangers", most=self.settings.max_strangers)
+            strangers[0].turn_away()
+            strangers[0].thread.join(TURN_AWAY_SECONDS)
+
     def _serve(self, connection: Connection) -> None:
         with self._lock:
-            self._connections.add(connection)
+            self._connections[connection] = None
         try:
             connection.thread.start()
         except RuntimeError:

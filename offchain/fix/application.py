@@ -51,6 +51,7 @@ class Application:
 
     def __init__(self, desk: Desk, settings: Settings, store: FixStore):
         self.desk, self.settings, self.store = desk, settings, store
+        self._unsure: set[tuple[str, str, str]] = set()     # cancels that the desk may or may not have heard of
 
     def handle(self, name: str, message: Message) -> list[Outgoing]:
         """Answer a message of session `name` that `dictionary.check` passed."""
@@ -167,16 +168,25 @@ class Application:
     def _ask_cancel(self, name: str, cl_ord_id: str, original: str) -> None:
         """Ask the desk; that it is done is reported from an event, that it is not from here."""
         identifier = reports.client_id(name, original)
+        self._unsure.add((name, cl_ord_id, original))
         try:
-            self.desk.cancel(identifier)
+            self.desk.cancel(identifier, f"{reports.PREFIX}:{name}")
         except TicketRefused as refused:
             reject = _not_canceled(self.desk.order(identifier), cl_ord_id, reports.CANCEL_TOO_LATE, refused.reason)
             self.store.refuse_cancel(name, cl_ord_id, original, reject)
+        self._unsure.discard((name, cl_ord_id, original))
 
     def resume(self) -> None:
         """Ask once more for the cancels that a death may have come between."""
         for row in self.store.undecided():
             self._ask_cancel(row.session, row.cancel, row.cl_ord_id)
+
+    def settle(self) -> set[str]:
+        """Ask once more for those that an error came between; the sessions that are told of it. Any thread may."""
+        unsure = list(self._unsure)
+        for cancel in unsure:
+            self._ask_cancel(*cancel)
+        return {name for name, *_ in unsure}
 
     # --- Status ---
 

@@ -55,7 +55,7 @@ class Connection:
         self.session: Session | None = None
         self._framer = Framer(hall.settings.max_message_bytes)
         self._waker, self._woken = socket.socketpair()
-        self._stopping = False
+        self._stopping = self._unwanted = False
         self._opened = hall.clock.steady()
         self.thread = threading.Thread(target=self._serve, name="fix-connection", daemon=True)
 
@@ -66,6 +66,11 @@ class Connection:
             self._waker.send(b"\0")
         except OSError:
             pass    # it is full, so it wakes; or closed, so it is over
+
+    def turn_away(self) -> None:
+        """From any thread: make room, if this is a stranger's still."""
+        self._unwanted = True
+        self.wake()
 
     def _serve(self) -> None:
         try:
@@ -96,7 +101,8 @@ class Connection:
                 raise Hangup("the counterparty closed the connection")
             self._read(data)
         if self.session is None:
-            if self._stopping or self.hall.clock.steady() - self._opened > self.hall.settings.logon_timeout:
+            late = self.hall.clock.steady() - self._opened > self.hall.settings.logon_timeout
+            if self._stopping or self._unwanted or late:
                 raise Hangup("no Logon came in time")
             return
         if woken:
@@ -145,7 +151,7 @@ class Connection:
         try:
             self._link.shutdown(socket.SHUT_WR)     # what was said arrives before the end
             self._link.settimeout(DRAIN_SECONDS / DRAIN_READS)
-            for _ in range(DRAIN_READS):
+            for _ in range(DRAIN_READS if self.session else 0):     # to a stranger nothing was
                 if not self._link.recv(CHUNK):
                     break
         except OSError:

@@ -1,7 +1,7 @@
 """Turns the desk's events into messages that wait for their session: each event once, whatever dies meanwhile."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -16,10 +16,13 @@ MOST_PAUSE = 30.0
 
 
 class Reporter:
-    """A thread that follows the desk; `woken(session)` is called when something waits for a session."""
+    """A thread that follows the desk; `woken(session)` is called when something waits for a session, and now and then
+    `settle`, which names sessions for which something waits."""
 
-    def __init__(self, desk: Desk, store: FixStore, woken: Callable[[str], None]):
-        self.desk, self.store, self._woken = desk, store, woken
+    def __init__(
+        self, desk: Desk, store: FixStore, woken: Callable[[str], None], settle: Callable[[], Iterable[str]] = tuple
+    ):
+        self.desk, self.store, self._woken, self._settle = desk, store, woken, settle
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fix-reporter", daemon=True)
 
@@ -41,6 +44,8 @@ class Reporter:
                 events = self.desk.wait_events(cursor, POLL_SECONDS)
                 self.take(events)
                 cursor, pause = events[-1].sequence if events else cursor, POLL_SECONDS
+                for name in self._settle():
+                    self._woken(name)
             except Exception as error:  # desk or database: the cursor did not move, so nothing is lost
                 log.exception("fix_reports_wait", error=type(error).__name__, seconds=pause)
                 self._stop.wait(pause)

@@ -28,7 +28,10 @@ class Counterparty:
 
 @dataclass(frozen=True)
 class Settings:
-    """`symbols` names markets (else their number is the Symbol); port 0 takes a free one; times in seconds."""
+    """`symbols` names markets (else their number is the Symbol); port 0 takes a free one; times in seconds.
+
+    `max_strangers` connections have logged on to no session yet. ValueError says what cannot be.
+    """
 
     counterparties: tuple[Counterparty, ...]
     comp_id: str = "SHADOWPOOL"
@@ -36,7 +39,7 @@ class Settings:
     port: int = 8701
     symbols: Mapping[str, int] = field(default_factory=dict)
     max_message_bytes: int = 8_192
-    max_connections: int = 64
+    max_strangers: int = 64
     max_skew: int = 120
     longest_heartbeat: int = 300
     logon_timeout: float = 10

@@ -3,6 +3,7 @@
 import pytest
 
 from offchain.agent.desk import OrderState, TicketRefused
+from offchain.gateway.controls import Controls
 from offchain.notes import Side
 from tests.agent.desk_double import DeskDouble
 from tests.fix.peer import Peer, now
@@ -199,10 +200,10 @@ def test_a_cancel_is_done_and_reported_under_its_own_name(desk, desk_peer):
 class Slow(DeskDouble):
     """A desk whose cancels take time, as those of a committed order do."""
 
-    def cancel(self, client_id):
+    def cancel(self, client_id, by=""):
         if self.order(client_id).state in (OrderState.ACCEPTED, OrderState.COMMITTED):
             return self.order(client_id)
-        return super().cancel(client_id)
+        return super().cancel(client_id, by)
 
 
 class TestSlowCancels:
@@ -242,12 +243,49 @@ class TestSlowCancels:
 
     def test_one_that_a_death_came_between_is_asked_for_again(self, acceptors, desk, canceling):
         asked = []
-        desk.cancel = lambda client_id: asked.append(client_id) or DeskDouble.cancel(desk, client_id)
+        desk.cancel = lambda client_id, by: asked.append((client_id, by)) or DeskDouble.cancel(desk, client_id, by)
         canceling.drop()
         canceling.port = acceptors().port
         canceling.enter()
         canceling.expect("8", t11="c", t41="a", t150="4")
-        assert asked == ["fix:DESK:a"]
+        assert asked == [("fix:DESK:a", "fix:DESK")]
+
+
+@pytest.mark.parametrize("too_late", [False, True])
+def test_a_cancel_that_an_error_came_between_is_asked_for_again(desk, desk_peer, too_late):
+    desk_peer.order("a")
+    desk_peer.expect("8", t150="A")
+    errors, really = [OSError("the database is away")] * 3, desk.cancel
+
+    def cancel(client_id, by):
+        if errors:
+            raise errors.pop()
+        if too_late:
+            raise TicketRefused("too_late", "the epoch froze")
+        return really(client_id, by)
+
+    desk.cancel = cancel
+    desk_peer.cancel("c", "a")
+    answers = {desk_peer.next()[35] for _ in range(3)}
+    assert answers == {"8", "j", "9" if too_late else "8"} and not errors
+    assert desk_peer.received[-1][11] == "c"
+    if too_late:
+        desk.cancel = really
+        desk_peer.cancel("d", "a")
+        desk_peer.expect("8", t11="d", t150="6")
+        desk_peer.expect("8", t11="d", t41="a", t150="4")
+    desk_peer.sync()
+
+
+def test_who_orders_and_cancels_stands_in_the_log_of_decisions(desk, desk_peer, engine):
+    decisions = Controls(desk, engine).decisions
+    desk_peer.order("a")
+    desk_peer.expect("8", t150="A")
+    desk_peer.cancel("c", "a")
+    desk_peer.expect("8", t150="6")
+    desk_peer.expect("8", t150="4")
+    rows = [(one.kind, one.actor, one.subject, one.outcome) for one in decisions.page(0, 9)]
+    assert rows == [("place", "fix:DESK", "fix:DESK:a", "allowed"), ("cancel", "fix:DESK", "fix:DESK:a", "asked")]
 
 
 def test_cancels_that_cannot_be(desk, desk_peer):
@@ -268,7 +306,7 @@ def test_a_cancel_that_the_desk_finds_too_late(desk, desk_peer):
     desk_peer.order("a")
     desk_peer.expect("8", t150="A")
 
-    def too_late(client_id):
+    def too_late(client_id, by):
         raise TicketRefused("too_late", "the epoch froze")
 
     desk.cancel = too_late

@@ -150,12 +150,18 @@ def test_who_connects_and_says_nothing_is_closed(acceptors):
     assert Peer(acceptor.port).connect().is_closed()
 
 
-def test_more_connections_than_there_is_room_for_are_closed(acceptors):
-    acceptor = acceptors(max_connections=1)
+def test_strangers_who_hold_connections_keep_no_counterparty_out(acceptors):
+    acceptor = acceptors(max_strangers=2, logon_timeout=600)
     first = Peer(acceptor.port).enter()
-    assert Peer(acceptor.port, "OTHER").connect().is_closed()
-    first.sync()
-    first.drop()
+    strangers = [Peer(acceptor.port).connect() for _ in range(6)]
+    for stranger in strangers[2:]:
+        stranger.raw(b"8=FIX.4.4\x019=5")
+    assert strangers[0].is_closed(), "the oldest makes room"
+    second = Peer(acceptor.port, "OTHER").enter()
+    for one in (first, second):
+        one.sync()
+    for one in (first, second, *strangers):
+        one.drop()
 
 
 # --- Numbers ---
