@@ -43,6 +43,7 @@ from typing import Any
 
 from offchain.fix.settings import Counterparty
 from offchain.fix.settings import Settings as FixSettings
+from offchain.gateway.settings import check_origins
 
 
 class ConfigError(Exception):
@@ -58,6 +59,9 @@ class GatewayConfig:
     origins: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
     private_hosts: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_origins(self.origins)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from offchain.gateway.controls import Controls
 from offchain.gateway.outbound import Forbidden
 from offchain.gateway.pretrade import Limits, Restricted
 from offchain.gateway.problems import Problem, documented
-from offchain.gateway.routes import SOURCE, After, Limit, Reader
+from offchain.gateway.routes import After, Limit, Reader
 from offchain.gateway.shapes import Items, Page
 from offchain.gateway.tables import Hook
 from offchain.gateway.webhooks import HookRefused, Webhooks
@@ -43,10 +43,6 @@ def controls_of(request: Request) -> Controls:
     return request.app.state.gateway.controls
 
 
-def _actor(holder: Holder) -> str:
-    return f"{SOURCE}:{holder.name}"
-
-
 # --- What holds ---
 
 
@@ -74,7 +70,7 @@ def put_restricted(request: Request, holder: Admin, body: RestrictedBody) -> Res
 
 def _set(request: Request, holder: Holder, kind, told, body):
     value = kind.model_construct(**{name: getattr(body, name) for name in kind.model_fields})
-    version = controls_of(request).put(value, _actor(holder), body.version)
+    version = controls_of(request).put(value, holder.actor, body.version)
     return _told(told, version, value)
 
 
@@ -85,7 +81,7 @@ def _told(kind, version: int, value):
 @router.post("/kill")
 def post_kill(request: Request, holder: Admin, body: shapes.KillBody) -> shapes.Killed:
     """While it is on no order is taken; reveals and reclaims go on, or bonds would be lost."""
-    taken, left = controls_of(request).kill(body.on, body.reason, _actor(holder), body.cancel)
+    taken, left = controls_of(request).kill(body.on, body.reason, holder.actor, body.cancel)
     status = request.app.state.gateway.desk.status()
     not_cancelled = [{"client_id": id, "reason": reason} for id, reason in left.items()]
     return {"killed": status.killed, "reason": status.kill_reason, "cancelled": taken, "not_cancelled": not_cancelled}
@@ -110,7 +106,7 @@ def list_webhooks(request: Request, holder: Reader) -> Items[shapes.HookTold]:
 def post_webhook(request: Request, holder: Admin, body: shapes.HookBody) -> shapes.NewHook:
     """Have events pushed to a URL; the answer's `secret` verifies them, and is shown this once."""
     try:
-        hook, secret = _webhooks(request).add(body.url, list(body.kinds), body.after, _actor(holder))
+        hook, secret = _webhooks(request).add(body.url, list(body.kinds), body.after, holder.actor)
     except (Forbidden, HookRefused) as error:
         raise Problem(422, "webhook", str(error)) from None
     return {**_hook(hook), "secret": secret}
@@ -119,7 +115,7 @@ def post_webhook(request: Request, holder: Admin, body: shapes.HookBody) -> shap
 @router.delete("/webhooks/{id}", status_code=204, responses=documented(404))
 def delete_webhook(request: Request, holder: Admin, id: HookId) -> None:
     try:
-        _webhooks(request).remove(id, _actor(holder))
+        _webhooks(request).remove(id, holder.actor)
     except HookRefused as error:
         raise Problem(404, "not_found", str(error)) from None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from offchain.gateway.door import Address, Door
 from offchain.gateway.keys import Holder, KeyRefused, Keys, Scope
 from offchain.gateway.problems import Problem
 from offchain.limits import Buckets
@@ -18,19 +19,21 @@ WRONG_BURST, WRONG_PER_SECOND = 20, 0.5
 
 
 class Gate:
-    """Lets holders of keys pass. Wrong keys are counted by network address: nobody may try many."""
+    """Lets holders of keys pass. Wrong keys are counted by network address: nobody may try many, and no good key waits
+    for that."""
 
     def __init__(self, keys: Keys):
-        self.keys, self._wrong = keys, Buckets(WRONG_BURST, WRONG_PER_SECOND)
+        self.keys, self.door, self._wrong = keys, Door(), Buckets(WRONG_BURST, WRONG_PER_SECOND)
 
-    def admit(self, token: str, address: str, *scopes: Scope) -> Holder:
+    def admit(self, token: str, client: Address | None, *scopes: Scope) -> Holder:
         """The holder of a token with all of the scopes; Problem 401, 403 or 429."""
         try:
             holder = self.keys.holder(token)
         except KeyRefused as error:
-            if wait := self._wrong.take(address):
+            if wait := self._wrong.take(client and client[0]):
                 raise _slowly("too many wrong keys", wait) from None
             raise Problem(401, "unauthorized", str(error), {"WWW-Authenticate": "Bearer"}) from None
+        self.door.passed(client)
         if wait := self.keys.take(holder):
             raise _slowly("too many requests with this key", wait)
         if missing := [scope for scope in scopes if scope not in holder.scopes]:
@@ -52,8 +55,7 @@ def _allowing(scope: Scope) -> Callable[..., Holder]:
         if given is None or not given.credentials:
             detail = "this needs a key: send Authorization: Bearer, and the key"
             raise Problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-        address = request.client.host if request.client else ""
-        return request.app.state.gateway.gate.admit(given.credentials.strip(), address, scope)
+        return request.app.state.gateway.gate.admit(given.credentials.strip(), request.client, scope)
 
     return allow
 

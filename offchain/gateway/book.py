@@ -20,6 +20,9 @@ BATCH = 500
 OUTCOMES = {OrderState.REFUSED: ("place", "refused"), OrderState.CANCELLED: ("cancel", "cancelled")}
 """(kind, outcome) of the decisions that an order's state tells of."""
 
+AGENT = "agent:"
+"""Who did what was asked: a cancel's own row, or the kill switch's, says by whom."""
+
 
 @dataclass(frozen=True)
 class Fill:
@@ -64,11 +67,11 @@ class Book:
                     found[asset] = found.get(asset, 0) + amount
         return found
 
-    def fills(self, after: int, limit: int) -> list[str]:
-        """client_ids of filled orders, by their last event."""
+    def fills(self, after: int, limit: int) -> list[FillRow]:
+        """Filled orders, by their last event that is known here."""
         self.catch_up()
         with reading(self._engine) as session:
-            found = select(FillRow.client_id).where(FillRow.sequence > after).order_by(FillRow.sequence).limit(limit)
+            found = select(FillRow).where(FillRow.sequence > after).order_by(FillRow.sequence).limit(limit)
             return list(session.exec(found))
 
     def _take(self, events: list[DeskEvent]) -> None:
@@ -100,7 +103,8 @@ class Book:
         if order.state in OUTCOMES:
             kind, outcome = OUTCOMES[order.state]
             why = {"code": order.code, "reason": order.reason} if order.code or order.reason else {}
-            append(session, kind, actor(order), order.client_id, outcome, terms(order) | why)
+            who = AGENT if order.state == OrderState.CANCELLED else actor(order)
+            append(session, kind, who, order.client_id, outcome, terms(order) | why)
         if filled := _fill(order):
             row = {"market": filled.market, "side": filled.side, "lots": str(filled.lots), "price": str(filled.price)}
             session.merge(FillRow(client_id=order.client_id, sequence=order.sequence, **row))

@@ -22,6 +22,9 @@ from offchain.gateway.pretrade import CHECKS, Case, Limits, Restricted
 from offchain.gateway.tables import Setting, prepare, reading, transaction
 
 M = TypeVar("M", bound=BaseModel)
+Held = dict[type[BaseModel], tuple[int, BaseModel]]
+"""Limits and Restricted as they are, each with how often it was changed."""
+
 ALLOWED = "allowed"
 MINUTE = 60_000
 FUNDS = "funds"
@@ -49,13 +52,12 @@ class Controls:
         prepare(engine)
         self._desk, self._engine, self._clock, self._lock = desk, engine, clock, Lock()
         self.decisions, self.book = Decisions(engine), Book(desk, engine)
-        self._set: dict[type[BaseModel], tuple[int, BaseModel]] = {
-            kind: self._kept(kind) for kind in (Limits, Restricted)
-        }
+        self._set: Held = {kind: self._kept(kind) for kind in (Limits, Restricted)}
         if self._set[Limits][0] == 0 and initial != Limits():
             self.put(initial, "config")
         self._allowed = deque(self.decisions.recent(clock() - MINUTE, "place", ALLOWED))
         desk.checks.append(self.check)
+        desk.cancels.append(self._cancelled)
 
     # --- What is set ---
 
@@ -85,41 +87,46 @@ class Controls:
         before = self._desk.snapshot().orders
         self._desk.kill(on, reason)
         taken, left = [], {}
-        for order in before if on and cancel else ():
+        open_orders = (*before, *self._desk.snapshot().orders)      # some may have come between
+        for client_id in dict.fromkeys(order.client_id for order in open_orders) if on and cancel else ():
             try:
-                self._desk.cancel(order.client_id)
-                taken.append(order.client_id)
+                self._desk.cancel(client_id, actor)
+                taken.append(client_id)
             except (TicketRefused, UnknownOrder) as error:
-                left[order.client_id] = str(error)
+                left[client_id] = str(error)
         return taken, left
+
+    def _cancelled(self, client_id: str, by: str) -> None:
+        """The desk takes an order back, whichever way that was asked: who did is on disk before."""
+        self.decisions.add("cancel", by, client_id, "asked")
 
     # --- Checks ---
 
     def check(self, ticket: Ticket, snapshot: Snapshot) -> None:
         """The desk's check; TicketRefused by the first limit that does not hold. An order is allowed once the log of
         decisions says so, and not where it cannot be written."""
-        case = self._case(ticket, snapshot)
+        held = dict(self._set)
+        case = self._case(ticket, snapshot, held)
         for made in CHECKS.values():
             made(case)
-        version = self._set[Limits][0], self._set[Restricted][0]
-        data = book.terms(ticket) | {"limits": version[0], "restricted": version[1]}
+        data = book.terms(ticket) | {kind.__name__.lower(): version for kind, (version, _) in held.items()}
         self.decisions.add("place", book.actor(ticket), ticket.client_id, ALLOWED, data)
         self._allowed.append(self._clock())
 
     def explain(self, ticket: Ticket) -> list[Result]:
         """What every check says of a ticket now, the kill switch and the funds included; nothing is placed."""
         snapshot, status = self._desk.snapshot(), self._desk.status()
-        case = self._case(ticket, snapshot)
+        case = self._case(ticket, snapshot, self._set)
         killed = Result("kill_switch", False, "killed", f"the kill switch is on: {status.kill_reason}")
         found = [killed if status.killed else Result("kill_switch", True)]
         return [*found, *(_tried(name, made, case) for name, made in CHECKS.items()), _tried(FUNDS, _funds, case)]
 
-    def _case(self, ticket: Ticket, snapshot: Snapshot) -> Case:
+    def _case(self, ticket: Ticket, snapshot: Snapshot, held: Held) -> Case:
         self.book.catch_up()
         with self._lock:
             while self._allowed and self._allowed[0] <= self._clock() - MINUTE:
                 self._allowed.popleft()
-        limits, restricted = self._set[Limits][1], self._set[Restricted][1]
+        limits, restricted = held[Limits][1], held[Restricted][1]
         return Case(ticket, snapshot, limits, restricted, self.book.settled(snapshot.markets), len(self._allowed))
 
     def _kept(self, kind: type[M]) -> tuple[int, M]:

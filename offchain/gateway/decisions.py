@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlmodel import Session
 
-from offchain.hashchain import START, HashChain, Row, links
+from offchain.hashchain import START, HashChain, LogBroken, Row, links
 from offchain.store import read_only
 
 CHAIN = HashChain("decision_log", "kind", "actor", "subject", "outcome", "data", max_text=1 << 17)
@@ -18,7 +19,8 @@ RECENT = 10_000
 
 @dataclass(frozen=True)
 class Decision:
-    """`actor` is source:account, `subject` a client_id or what was changed, `data` what it was decided on."""
+    """`kind` is what was done, and `actor` who asked for it: rest:KEY, fix:COMPID, slicer:PARENT, config, cli, or
+    agent: for what the agent did. `subject` is a client_id or what was changed, `data` what it was decided on."""
 
     number: int
     time: int
@@ -40,6 +42,17 @@ class Decisions:
         with Session(self._engine) as session, session.begin():
             append(session, kind, actor, subject, outcome, data)
 
+    @contextmanager
+    def asking(self, kind: str, actor: str, subject: str, data: dict[str, Any] | None = None) -> Iterator[None]:
+        """Write down who asks for something before it is done here, and after it that it was refused, if it was."""
+        self.add(kind, actor, subject, "asked", data)
+        try:
+            yield
+        except (ValueError, LookupError) as error:
+            told = {"code": getattr(error, "code", "refused"), "reason": str(error)}
+            self.add(kind, actor, subject, "refused", told)
+            raise
+
     def page(self, after: int, limit: int) -> list[Decision]:
         """At most `limit` decisions after a number, in order."""
         return [_decision(row) for row in self._page(after, limit)]
@@ -57,11 +70,15 @@ class Decisions:
         with Session(self._reads) as session, session.begin():
             return CHAIN.head(session.connection())
 
-    def verify(self) -> tuple[int, str]:
-        """The same, after every row was held to the one before it. LogBroken at the first that does not follow."""
+    def verify(self, kept: tuple[int, str] = (0, START)) -> tuple[int, str]:
+        """The same, after every row was held to the one before it, and row number kept[0] to the link that was kept
+        elsewhere. LogBroken at the first that does not follow, and where rows that were there are gone."""
         count, link = 0, START
         for count, link in links(self._rows()):
-            pass
+            if count == kept[0] and link != kept[1]:
+                raise LogBroken(f"row {count} has not the link that was kept: the log was written anew")
+        if count < kept[0]:
+            raise LogBroken(f"row {kept[0]} was there when its link was kept; {count} rows are left of it")
         return count, link
 
     def _rows(self) -> Iterator[Row]:

@@ -4,6 +4,7 @@ A page of another site can have its own name point at this machine (DNS rebindin
 gateway for that site's: the Host header still says the name, and is held to those that are this machine's.
 """
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from offchain.gateway.problems import Problem, problem
@@ -37,6 +38,8 @@ class Guard:
             if scope["type"] == "http":
                 receive = await _whole(receive)
             await self.app(scope, receive, sending)
+        except ClientDisconnect:
+            return
         except Exception as error:  # noqa: BLE001
             refused = problem(error)
             if begun:
@@ -53,7 +56,7 @@ async def _whole(receive: Receive) -> Receive:
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            break       # the client is gone
+            raise ClientDisconnect      # half a request is none
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_BODY:

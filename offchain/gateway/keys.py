@@ -19,10 +19,14 @@ from offchain.limits import TokenBucket
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 TOKEN = re.compile(r"sp_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
+SOURCE = "rest"
 SECRET_BYTES = 32
 PER_SECOND, BURST = 50.0, 200
 FRESH_SECONDS = 1.0
 """How long keys are remembered: one that another process revoked ends within it."""
+
+LOOKUPS, LOOKUPS_PER_SECOND = 20, 1.0
+"""How often an unknown key has them read again sooner: holders of good ones wait for no stranger's guesses."""
 
 
 class Scope(StrEnum):
@@ -44,6 +48,11 @@ class Holder:
     name: str
     scopes: frozenset[Scope]
 
+    @property
+    def actor(self) -> str:
+        """As decisions name it; no other key ever has this name."""
+        return f"{SOURCE}:{self.name}"
+
 
 class Keys:
     """The keys in the agent's database. Threads and processes may share it; `clock` gives seconds since 1970."""
@@ -53,6 +62,7 @@ class Keys:
         self._rows: dict[str, ApiKey] = {}
         self._read_at = float("-inf")
         self._buckets: dict[str, TokenBucket] = {}
+        self._lookups = TokenBucket(LOOKUPS, LOOKUPS_PER_SECOND)
 
     def new(
         self, name: str, scopes: Iterable[str], per_second: float = PER_SECOND, burst: int = BURST,
@@ -127,9 +137,10 @@ class Keys:
         return row.revoked is None and (row.expires is None or self._now() < row.expires)
 
     def _row(self, id: str) -> ApiKey | None:
-        """A key as it was read not long ago; at once where it was made since, by whichever process."""
+        """A key as it was read not long ago; at once, mostly, where it was made since by another process."""
         with self._lock:
-            if id not in self._rows or time.monotonic() - self._read_at > FRESH_SECONDS:
+            stale = time.monotonic() - self._read_at > FRESH_SECONDS
+            if stale or (id not in self._rows and not self._lookups.take()):
                 self._rows = {row.id: row for row in self.all()}
                 self._read_at = time.monotonic()
             return self._rows.get(id)

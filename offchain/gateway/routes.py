@@ -1,20 +1,21 @@
 """Orders, fills, holdings and movements."""
 
-from typing import Annotated
+from contextlib import AbstractContextManager
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
-from offchain.agent.desk import CLIENT_ID, Desk, DeskOrder, OrderState, Ticket, TicketRefused
+from offchain.agent.desk import CLIENT_ID, Desk, OrderState, Ticket, TicketRefused
 from offchain.gateway import shapes
 from offchain.gateway.auth import Holder, require
 from offchain.gateway.controls import FUNDS
+from offchain.gateway.keys import SOURCE
 from offchain.gateway.problems import Problem, documented
 from offchain.gateway.shapes import Items, Page
 from offchain.notes import Side
 
 router = APIRouter(prefix="/v1", responses=documented(400, 401, 403, 413, 421, 422, 429, 503))
 
-SOURCE = "rest"
 MAX_PAGE = 500
 After = Annotated[int, Query(ge=0, lt=1 << 53, description="The `sequence` or number that the first follows.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
@@ -26,6 +27,13 @@ Mover = Annotated[Holder, require("move")]
 
 def desk_of(request: Request) -> Desk:
     return request.app.state.gateway.desk
+
+
+def asking(
+    request: Request, holder: Holder, kind: str, subject: str, data: dict[str, Any] | None = None
+) -> AbstractContextManager[None]:
+    """Have the log of decisions say that `holder` asks for what is done here, and that it was refused, if it was."""
+    return request.app.state.gateway.controls.decisions.asking(kind, holder.actor, subject, data)
 
 
 # --- Orders ---
@@ -61,22 +69,20 @@ def get_order(request: Request, holder: Reader, client_id: Id) -> shapes.Order:
 @router.delete("/orders/{client_id}", status_code=202, responses=documented(404, 409))
 def delete_order(request: Request, holder: Trader, client_id: Id) -> shapes.Order:
     """Ask for an order back, before the freeze; `cancelled` comes as an event where it is not the answer."""
-    decisions, actor = request.app.state.gateway.controls.decisions, f"{SOURCE}:{holder.name}"
     try:
-        order = desk_of(request).cancel(client_id)
+        return desk_of(request).cancel(client_id, holder.actor)
     except TicketRefused as refused:
-        decisions.add("cancel", actor, client_id, "refused", {"code": refused.code, "reason": refused.reason})
+        told = {"code": refused.code, "reason": refused.reason}
+        request.app.state.gateway.controls.decisions.add("cancel", holder.actor, client_id, "refused", told)
         raise
-    decisions.add("cancel", actor, client_id, "asked")
-    return order
 
 
 @router.get("/fills")
 def list_fills(request: Request, holder: Reader, after: After = 0, limit: Limit = 100) -> Page[shapes.Order]:
     """Orders that settled and got something, by their last event."""
-    desk = desk_of(request)
-    found: list[DeskOrder] = [desk.order(id) for id in request.app.state.gateway.controls.book.fills(after, limit)]
-    return {"items": found, "next": found[-1].sequence if len(found) == limit else None}
+    found = request.app.state.gateway.controls.book.fills(after, limit)
+    items = [desk_of(request).order(row.client_id) for row in found]
+    return {"items": items, "next": found[-1].sequence if len(found) == limit else None}
 
 
 @router.post("/quote")
@@ -132,12 +138,11 @@ def post_consolidation(request: Request, holder: Mover, body: shapes.Consolidati
 
 
 def _move(request: Request, holder: Holder, what: str, key: str, *facts: str | int):
-    """Have the desk do it, and write down who asked, before and after."""
-    decisions, actor = request.app.state.gateway.controls.decisions, f"{SOURCE}:{holder.name}"
-    decisions.add(what, actor, key, "asked", {"of": list(map(str, facts))})
+    """Have the desk do it, and write down who asked."""
     try:
-        return getattr(desk_of(request), what)(key, *facts)
+        with asking(request, holder, what, key, {"of": list(map(str, facts))}):
+            return getattr(desk_of(request), what)(key, *facts)
+    except TicketRefused:
+        raise
     except ValueError as error:
-        code = getattr(error, "code", "refused")
-        decisions.add(what, actor, key, "refused", {"code": code, "reason": str(error)})
-        raise error if isinstance(error, TicketRefused) else Problem(422, code, str(error)) from None
+        raise Problem(422, "refused", str(error)) from None

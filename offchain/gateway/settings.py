@@ -1,5 +1,6 @@
 """What a gateway is told when it is made."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 KEY_BYTES = 32
@@ -25,6 +26,11 @@ class Settings:
     def __post_init__(self) -> None:
         if len(self.sealing_key) != KEY_BYTES:
             raise ValueError(f"a sealing key has {KEY_BYTES} bytes: make one with offchain.gateway.seal.sealing_key")
-        for origin in self.origins:
-            if origin == "*" or "://" not in origin or origin.endswith("/"):
-                raise ValueError(f"{origin!r} is no origin: write scheme://host[:port], nothing after it, no wildcard")
+        check_origins(self.origins)
+
+
+def check_origins(origins: Iterable[str]) -> None:
+    """ValueError names one that is none."""
+    for origin in origins:
+        if origin == "*" or "://" not in origin or origin.endswith("/"):
+            raise ValueError(f"{origin!r} is no origin: write scheme://host[:port], nothing after it, no wildcard")

@@ -1,11 +1,23 @@
 """What goes over the wire. Amounts, prices and quantities are strings of decimal digits; sides are words."""
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from dataclasses import fields
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    create_model,
+)
 
-from offchain.agent.desk import CLIENT_ID, MovementState, OrderState
+from offchain import records
+from offchain.agent.desk import CLIENT_ID, AgentStatus, Balance, DeskEvent, DeskOrder, Lock, MarketView, Movement
 from offchain.field import decimal
+from offchain.gateway.decisions import Decision
 from offchain.notes import AMOUNT_BITS, Side
 
 T = TypeVar("T")
@@ -62,6 +74,15 @@ class Told(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+def told(name: str, kind: type, plain: str = "", **others: Any) -> type[Told]:
+    """The shape of a dataclass: its whole numbers are text, but for those that `plain` names, which are counts, blocks
+    and times; `others` are of other types."""
+    words = {int: Number, int | None: Number | None, Side: SideName}
+    types = get_type_hints(kind) | others
+    types |= {one: words.get(types[one], types[one]) for one in types.keys() - set(plain.split())}
+    return create_model(name, __base__=Told, **{one.name: (types[one.name], ...) for one in fields(kind)})
+
+
 class Items(Told, Generic[T]):
     items: list[T]
 
@@ -87,35 +108,8 @@ class OrderBody(Terms):
     epoch: Sequence | None = None
 
 
-class Order(Told):
-    client_id: str
-    market: int
-    epoch: int | None
-    side: SideName
-    quantity: Number
-    price: Number
-    source: str
-    account: str
-    state: OrderState
-    code: str | None
-    reason: str | None
-    fill: Number | None
-    fill_price: Number | None
-    reference: Number | None
-    forfeited: Number | None
-    quota_nullifier: Number | None
-    commit_tx: str | None
-    reveal_tx: str | None
-    created: int
-    sequence: int
-
-
-class Event(Told):
-    sequence: int
-    time: int
-    kind: str
-    order: Order | None
-    data: Facts
+Order = told("Order", DeskOrder, "market epoch created sequence")
+Event = told("Event", DeskEvent, "sequence time", order=Order | None, data=Facts)
 
 
 class CheckResult(Told):
@@ -125,14 +119,9 @@ class CheckResult(Told):
     reason: str | None
 
 
-class Quote(Told):
+class Quote(told("Lock", Lock)):
     """`allowed` is whether all checks but the funds' passed: an order may wait for funds."""
 
-    asset: str
-    symbol: str
-    lock: Number
-    fee: Number
-    bond: Number
     allowed: bool
     checks: list[CheckResult]
 
@@ -140,43 +129,11 @@ class Quote(Told):
 # --- Holdings ---
 
 
-class BalanceTold(Told):
-    asset: str
-    symbol: str
-    decimals: int
-    notes: int
-    available: Number
-    locked: Number
-    largest_pair: Number
-
-
-class Windows(Told):
-    open: int
-    freeze: int
-    reveal: int
-    settle: int
-    deadline: int
-
-
-class Market(Told):
-    id: int
-    base: str
-    quote: str
-    base_symbol: str
-    quote_symbol: str
-    lot: Number
-    min_quantity: Number
-    fee_bps: int
-    bond_bps: int
-    quota: int
-    capacity: int
-    commit_blocks: int
-    epoch: int
-    windows: Windows
-    head: int
-    block_seconds: float
-    reference: Number | None
-    printed: Number | None
+BalanceTold = told("BalanceTold", Balance, "decimals notes")
+Windows = told("Windows", records.Windows, "open freeze reveal settle deadline")
+Market = told(
+    "Market", MarketView, "id fee_bps bond_bps quota capacity commit_blocks epoch head", windows=Windows,
+)  # fmt: skip
 
 
 class DepositBody(Asked):
@@ -194,31 +151,8 @@ class ConsolidationBody(Asked):
     asset: Address
 
 
-class MovementTold(Told):
-    key: str
-    kind: str
-    asset: str
-    amount: Number
-    recipient: str | None
-    state: MovementState
-    reason: str | None
-    tx: str | None
-    created: int
-
-
-class Status(Told):
-    chain_id: int
-    pool: str
-    account: str | None
-    address: str
-    head: int
-    block: int
-    block_seconds: float
-    last_round: int
-    sequence: int
-    problems: list[str]
-    killed: bool
-    kill_reason: str | None
+MovementTold = told("MovementTold", Movement, "created")
+Status = told("Status", AgentStatus, "chain_id head block last_round sequence", problems=list[str])
 
 
 # --- Controls ---
@@ -244,15 +178,7 @@ class Killed(Told):
     not_cancelled: list[NotCancelled]
 
 
-class DecisionTold(Told):
-    number: int
-    time: int
-    kind: str
-    actor: str
-    subject: str
-    outcome: str
-    data: Facts
-    link: str
+DecisionTold = told("DecisionTold", Decision, "number time", data=Facts)
 
 
 # --- Webhooks ---

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from offchain.agent.desk import DeskEvent
-from offchain.gateway.auth import Scope
+from offchain.gateway.auth import Holder, Scope
 from offchain.gateway.problems import Problem, problem
 from offchain.gateway.shapes import Event
 
@@ -77,31 +77,32 @@ async def stream(socket: WebSocket) -> None:
     if origin is not None and origin not in gateway.settings.origins and urlsplit(origin).netloc != socket.headers.get("host"):
         return await socket.close(POLICY)
     await socket.accept()
-    if gateway.hub.clients >= CLIENTS:
-        return await _end(socket, AGAIN, Problem(503, "busy", f"there are {CLIENTS} streams already: close one"))
-    gateway.hub.clients += 1
-    serving = asyncio.create_task(_serve(socket))
     try:
-        await serving
+        await _serve(socket)
     except Problem as refused:
-        await _end(socket, POLICY, refused)
+        await _end(socket, AGAIN if refused.status == 503 else POLICY, refused)
     except Slow:
         await _end(socket, AGAIN, Problem(503, "slow", "read faster, then go on from the last event that you have"))
     except (WebSocketDisconnect, RuntimeError):
         pass        # the client is gone
-    except asyncio.CancelledError:
-        raise
     except Exception as error:  # noqa: BLE001
         await _end(socket, 1011, problem(error))
+
+
+async def _serve(socket: WebSocket) -> None:
+    gateway, token = socket.app.state.gateway, await _token(socket)
+    holder = await asyncio.to_thread(gateway.gate.admit, token, socket.client, Scope.READ)
+    if gateway.hub.clients >= CLIENTS:
+        raise Problem(503, "busy", f"there are {CLIENTS} streams already: close one")
+    gateway.hub.clients += 1
+    try:
+        await _follow(socket, holder)
     finally:
         gateway.hub.clients -= 1
 
 
-async def _serve(socket: WebSocket) -> None:
-    gateway = socket.app.state.gateway
-    token, address = await _token(socket), socket.client.host if socket.client else ""
-    holder = await asyncio.to_thread(gateway.gate.admit, token, address, Scope.READ)
-    after = _after(socket)
+async def _follow(socket: WebSocket, holder: Holder) -> None:
+    gateway, after = socket.app.state.gateway, _after(socket)
     if after > (last := (await asyncio.to_thread(gateway.desk.status)).sequence):
         raise Problem(422, "invalid", f"the last event is {last}: there is none after {after} to go on from")
     gone = asyncio.create_task(_until_gone(socket))

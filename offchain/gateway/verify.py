@@ -3,7 +3,8 @@
     receiver = Receiver(secret)                 # as POST /v1/webhooks gave it
 
     try:
-        event = receiver.accept(headers, body)  # the body's bytes as they came
+        with receiver.accept(headers, body) as event:   # the body's bytes as they came
+            ...                                 # act on it; where that fails, say 500, and it comes again
     except Repeated:                            # delivered before: say 200 and do nothing
         ...
     except Forged:                              # not the agent's, or too old: say 400
@@ -20,7 +21,8 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -58,20 +60,21 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: float, tol
 
 
 class Receiver:
-    """Accepts each delivery of one webhook once; thread-safe. It remembers the last REMEMBERED ids."""
+    """Accepts each delivery of one webhook once, one at a time; thread-safe. It remembers the last REMEMBERED ids."""
 
     def __init__(self, secret: str, tolerance: int = TOLERANCE_SECONDS, clock: Callable[[], float] = time.time):
         self._secret, self._tolerance, self._clock = secret, tolerance, clock
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
 
-    def accept(self, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        """The event in a delivery. Forged, or Repeated."""
+    @contextmanager
+    def accept(self, headers: Mapping[str, str], body: bytes) -> Iterator[dict[str, Any]]:
+        """The event in a delivery, which counts as had once the block ends without an error. Forged, or Repeated."""
         id = verify(self._secret, headers, body, self._clock(), self._tolerance)
         with self._lock:
             if id in self._seen:
                 raise Repeated(id)
+            yield json.loads(body)
             self._seen[id] = None
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
-        return json.loads(body)

@@ -6,11 +6,13 @@ Refusals are the slicer's exceptions, which the gateway answers as it does those
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from offchain.agent.desk import OrderState
 from offchain.field import RangeError, decimal
+from offchain.gateway.auth import Holder
+from offchain.gateway.routes import asking
 from offchain.notes import BPS, QUANTITY_BITS, Side
 from offchain.slicer.parents import (
     MAX_EPOCHS,
@@ -123,29 +125,32 @@ class Parents(Told):
 
 
 def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
-    """`require(scope)` is a dependency that lets only keys with that scope pass; paths are under /v1/parents."""
+    """`require(scope)` is a dependency that lets only keys with that scope pass, and gives their Holder; paths are
+    under /v1/parents. Who starts and steers a parent stands in the gateway's log of decisions."""
     routes = APIRouter(prefix="/v1/parents")
-    read, trade = [require("read")], [require("trade")]
+    read, Trader = [require("read")], Annotated[Holder, require("trade")]
 
     @routes.get("", dependencies=read, response_model=Parents)
     def parents(state: ParentState | None = None) -> dict[str, list[Parent]]:
         """Parent orders, the newest first."""
         return {"items": slicer.parents(state)}
 
-    @routes.post("", dependencies=trade, status_code=201, response_model=ParentTold)
-    def begin(body: NewParent) -> Parent:
+    @routes.post("", status_code=201, response_model=ParentTold)
+    def begin(request: Request, holder: Trader, body: NewParent) -> Parent:
         """Start one. The same id with the same terms is the same parent, however often."""
-        return slicer.begin(**body.terms)
+        with asking(request, holder, "parent_begin", body.id, body.model_dump(mode="json", exclude_none=True)):
+            return slicer.begin(**body.terms)
 
     @routes.get("/{id}", dependencies=read, response_model=ParentTold)
     def parent(id: Id) -> Parent:
         """One parent order."""
         return slicer.parent(id)
 
-    @routes.post("/{id}/{action}", dependencies=trade, response_model=ParentTold)
-    def steer(id: Id, action: Action) -> Parent:
+    @routes.post("/{id}/{action}", response_model=ParentTold)
+    def steer(request: Request, holder: Trader, id: Id, action: Action) -> Parent:
         """Pause: place no new children until it is resumed. Cancel: no more at all, and those not frozen are taken back."""
-        return slicer.steer(id, action)
+        with asking(request, holder, f"parent_{action}", id):
+            return slicer.steer(id, action)
 
     @routes.get("/{id}/report", dependencies=read, response_model=ReportTold)
     def report(id: Id) -> Report:

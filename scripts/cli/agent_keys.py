@@ -4,6 +4,7 @@ Both work on the agent's database, whether it runs or not; docs/gateway.md says 
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from offchain.agent.config import AgentConfig
 from offchain.gateway.decisions import Decisions
 from offchain.gateway.keys import BURST, PER_SECOND, Keys, Scope
 from offchain.gateway.tables import prepare
+from offchain.hashchain import START
 from offchain.store import Store
 from scripts.cli.common import AsJson, show
 
@@ -62,10 +64,17 @@ def revoke(config: Config, name: Name, as_json: AsJson = False) -> None:
 
 
 @decisions.command()
-def verify(config: Config, as_json: AsJson = False) -> None:
+def verify(
+    config: Config,
+    kept: Annotated[str, typer.Option(help="COUNT:LINK as printed before, and kept elsewhere.")] = f"0:{START}",
+    as_json: AsJson = False,
+) -> None:
     """Hold every row to those before it. Keep the count and the link elsewhere: rows cut off the end show by them alone."""
+    found = re.fullmatch("([0-9]{1,18}):([0-9a-f]{64})", kept)
+    if found is None:
+        raise typer.BadParameter("write COUNT:LINK, as `decisions verify` printed them")
     with _database(config) as engine:
-        count, link = Decisions(engine).verify()
+        count, link = Decisions(engine).verify((int(found[1]), found[2]))
     show({"decisions": count, "link": link}, as_json)
 
 

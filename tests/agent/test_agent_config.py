@@ -68,6 +68,7 @@ def test_all_of_it(tmp_path):
         (LEAST + '[max_fees]\nUSD = 0.5\n', "max_fees must be whole tokens by symbol as text"),
         (LEAST + '[ahead.USD]\npairs = 2\n', "ahead.USD lacks covering"),
         (LEAST + '[fix]\nlisten = "127.0.0.1:1"\ncounterparties = [{comp_id = "A"}]\n', r"counterparties\[0\] lacks password_hash"),
+        (LEAST + '[gateway]\nlisten = "127.0.0.1:1"\norigins = ["*"]\n', "gateway: '\\*' is no origin: write scheme"),
         (FIX, "fix lacks counterparties"),
         (FIX + f'counterparties = [{{comp_id = "O MS", password_hash = "{HASH}"}}]\n', "CompID 'O MS': use 1 to 20 of A-Z"),
         (FIX + 'counterparties = [{comp_id = "OMS", password_hash = "00"}]\n', "64 hexadecimal digits; `shadowpool agent fix-password`"),

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from offchain.gateway.controls import Controls
 from offchain.gateway.keys import KeyRefused, Keys
 from offchain.gateway.pretrade import Restricted
+from offchain.hashchain import LogBroken
 from scripts.cli.agent import app
 
 CONFIG = """
@@ -55,3 +56,6 @@ def test_decisions_are_verified_while_others_are_taken(config, desk, engine):
         controls.put(Restricted(markets=[number]), "rest:desk-1")
     count, link = controls.decisions.head()
     assert run(config, "decisions", "verify") == {"decisions": count, "link": link} and count == 3
+    assert run(config, "decisions", "verify", "--kept", f"3:{link}")["link"] == link
+    with pytest.raises(LogBroken, match="3 rows are left"):
+        run(config, "decisions", "verify", "--kept", f"4:{link}")

@@ -1,15 +1,20 @@
 """Limits, restrictions, the kill switch and the log of decisions: kept, versioned, chained, and told over HTTP."""
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from offchain.agent.desk import Ticket
+from offchain.gateway.app import create
+from offchain.gateway.auth import require
 from offchain.gateway.controls import Controls
 from offchain.gateway.decisions import Decisions
 from offchain.gateway.pretrade import Limits, Restricted
 from offchain.hashchain import LogBroken
 from offchain.notes import Side
+from offchain.slicer.routes import router
+from offchain.slicer.slicer import Slicer
 from tests.agent.desk_double import BTC, USD, DeskDouble
 from tests.gateway.conftest import refused, terms
 
@@ -90,13 +95,58 @@ def test_orders_of_other_ways_are_decided_alike(desk, controls):
     assert [(one.actor, one.subject) for one in controls.decisions.page(0, 9)] == [("slicer:p1", "parent:1:1"), ("fix:BANK", "fix-1")]
 
 
+def told(controls, *kinds: str) -> list[tuple]:
+    controls.book.catch_up()
+    found = [one for one in controls.decisions.page(0, 100) if one.kind in kinds]
+    return [(one.kind, one.actor, one.subject, one.outcome) for one in found]
+
+
+def test_whoever_takes_an_order_back_is_named_not_who_placed_it(gateway):
+    for number, (source, account) in enumerate([("fix", "OMS"), ("python", ""), ("web", "x")]):
+        gateway.desk.place(Ticket(f"o{number}", 0, Side.BUY, 2, 500, source=source, account=account))
+    gateway.ask("DELETE", "/orders/o0", scopes=("trade",))
+    gateway.desk.cancel("o1")
+    gateway.desk.cancel("o1")
+    gateway.desk.commit("o2")
+    gateway.ask("POST", "/kill", {"on": True, "reason": "drill", "cancel": True}, scopes=("admin",))
+    done = [("cancel", "agent:", f"o{number}", "cancelled") for number in range(3)]
+    by = {"rest:trade": "o0", "python:": "o1", "rest:admin": "o2"}
+    asked = [("cancel", actor, id, "asked") for actor, id in by.items()]
+    assert sorted(told(gateway.controls, "cancel")) == sorted(done + asked)
+
+
+def test_who_steers_a_parent_is_named(desk, engine, controls, settings):
+    slicer = Slicer(desk, engine, lambda market, first: {})
+    app = create(desk, settings, engine, [router(slicer, require)], controls)
+    with TestClient(app, base_url="http://127.0.0.1:8700") as client:
+        keys = app.state.gateway.gate.keys
+        names = {name: {"Authorization": f"Bearer {keys.new(name, ['trade'])}"} for name in ("first", "second")}
+        body = terms(id="p1", strategy="twap", epochs=2, quantity="100")
+        assert client.post("/v1/parents", json=body, headers=names["first"]).status_code == 201
+        slicer.tick()
+        for action in ("pause", "resume", "cancel"):
+            assert client.post(f"/v1/parents/p1/{action}", headers=names["second"]).status_code == 200
+        refused(client.post("/v1/parents/p1/resume", headers=names["first"]), 422, "closed")
+        refused(client.post("/v1/parents/p2/pause", headers=names["first"]), 404, "not_found")
+    [child] = [order.client_id for order in desk.orders()]
+    first, second = "rest:first", "rest:second"
+    rows = told(controls, *(f"parent_{what}" for what in ("begin", "pause", "resume", "cancel")), "cancel")
+    assert [row for row in rows if row[1] != "agent:"] == [
+        ("parent_begin", first, "p1", "asked"), ("parent_pause", second, "p1", "asked"),
+        ("parent_resume", second, "p1", "asked"), ("parent_cancel", second, "p1", "asked"),
+        ("cancel", "slicer:p1", child, "asked"),
+        ("parent_resume", first, "p1", "asked"), ("parent_resume", first, "p1", "refused"),
+        ("parent_pause", first, "p2", "asked"), ("parent_pause", first, "p2", "refused"),
+    ]  # fmt: skip
+
+
 def test_what_the_desk_did_is_taken_in_once_whatever_dies(desk, controls, engine):
     desk.place(Ticket("a", 0, Side.BUY, 2, 500))
     desk.cancel("a")
     controls.book.catch_up()
     again = Controls(desk, engine)
     again.book.catch_up()
-    assert [one.outcome for one in again.decisions.page(0, 9)] == ["allowed", "cancelled"]
+    assert [one.outcome for one in again.decisions.page(0, 9)] == ["allowed", "asked", "cancelled"]
 
 
 # --- The kill switch ---
@@ -119,6 +169,18 @@ def test_the_kill_switch(gateway):
     off = gateway.ask("POST", "/kill", {"on": False, "reason": "over"}).json()
     assert off == {"killed": False, "reason": None, "cancelled": [], "not_cancelled": []}
     assert gateway.ask("POST", "/orders", terms(client_id="later")).status_code == 201
+
+
+def test_an_order_that_comes_as_the_switch_turns_is_taken_back_too(desk, controls):
+    really = desk.kill
+
+    def kill(on, reason):
+        desk.place(Ticket("late", 0, Side.BUY, 2, 500))
+        desk.commit("late")
+        really(on, reason)
+
+    desk.kill = kill
+    assert controls.kill(True, "drill", "rest:a", cancel=True) == (["late"], {})
 
 
 def test_killing_needs_a_reason(gateway):
@@ -155,3 +217,19 @@ def test_tampering_shows(engine, controls, statement, found):
     tamper(engine, statement)
     with pytest.raises(LogBroken, match=found):
         decisions.verify()
+
+
+def test_rows_cut_off_the_end_show_against_what_was_kept(engine, controls):
+    decisions = Decisions(engine)
+    for number in range(3):
+        decisions.add("place", "rest:a", f"o{number}", "refused")
+    kept = decisions.head()
+    decisions.add("place", "rest:a", "o3", "refused")
+    assert decisions.verify(kept) == decisions.head()
+    tamper(engine, "DELETE FROM decision_log WHERE number >= 3")
+    assert decisions.verify()[0] == 2
+    with pytest.raises(LogBroken, match="row 3 was there when its link was kept; 2 rows are left"):
+        decisions.verify(kept)
+    decisions.add("place", "rest:a", "o2", "allowed")
+    with pytest.raises(LogBroken, match="row 3 has not the link that was kept"):
+        decisions.verify(kept)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from offchain.agent.desk import OrderState
+from offchain.agent.desk import OrderState, Ticket
+from offchain.notes import Side
 from tests.gateway.conftest import refused, terms
 
 BIG = (1 << 64) - 1
@@ -111,6 +112,23 @@ def test_status(gateway):
     gateway.desk.problems = ("the chain does not answer",)
     told = gateway.ask("GET", "/status").json()
     assert told["problems"] == ["the chain does not answer"] and told["killed"] is False and told["chain_id"] == 31337
+
+
+def test_a_fill_that_changes_meanwhile_hides_no_other(gateway, monkeypatch):
+    for number in range(3):
+        gateway.desk.place(Ticket(f"o{number}", 0, Side.BUY, 4, 500))
+        gateway.desk.fill(f"o{number}", 4, 500)
+    order, changes = gateway.desk.order, ["o1"]
+
+    def changing(client_id):
+        if changes:
+            gateway.desk.change(changes.pop(), reference=501)
+        return order(client_id)
+
+    monkeypatch.setattr(gateway.desk, "order", changing)
+    first = gateway.ask("GET", "/fills?limit=2").json()
+    rest = gateway.ask("GET", f"/fills?after={first['next']}").json()
+    assert {one["client_id"] for one in first["items"] + rest["items"]} == {"o0", "o1", "o2"}
 
 
 # --- Who is let in ---

@@ -125,7 +125,8 @@ def test_a_fill_that_fell_out_of_the_chain_is_no_position(place, desk, controls)
     controls.book.catch_up()
     assert set(controls.book.settled(desk.market_views).values()) == {0} and controls.book.fills(0, 10) == []
     desk.fill("b", 4, 510)
-    assert controls.book.fills(0, 10) == ["b"] and controls.book.settled(desk.market_views)[USD.lower()] == -2_040
+    assert [row.client_id for row in controls.book.fills(0, 10)] == ["b"]
+    assert controls.book.settled(desk.market_views)[USD.lower()] == -2_040
 
 
 def test_restricted_markets_and_assets(place, desk):
