@@ -28,7 +28,6 @@ from scripts.demo.world import Institution, World
 from scripts.network.plan import free_port
 from scripts.venue import daemons, world as venue
 from tests.frontend import desk, scene
-from tests.frontend.test_desk import LOOKS, walk
 
 pytestmark = pytest.mark.timeout(1_500)
 RELAYER = "north"
@@ -140,11 +139,11 @@ def _walk_all(desks: list[Desk], base: str, rpc: str, folder) -> None:
         place.mkdir()
         plan = {
             "base": base, "rpc": rpc, "key": which.who.account.key.hex(), "out": str(BUILD / "shots" / which.who.name),
-            "looks": LOOKS[:1], "services": [which.agent.url], "patience": PATIENCE * 1_000,
+            "looks": desk.LOOKS[:1], "services": [which.agent.url], "patience": PATIENCE * 1_000,
             "steps": _steps(which, place),
         }  # fmt: skip
         try:
-            which.report = walk(plan, which, place)
+            which.report = desk.walk(plan, which, place)
         except BaseException:
             which.meet.abort()
             raise

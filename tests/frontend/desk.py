@@ -1,5 +1,7 @@
 """One institution's way through the web app, as steps for `frontend/e2e/desk.mjs`, and what the chain does meanwhile."""
 
+import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from offchain.agent.run import opened
 from offchain.gateway.keys import Keys
 from offchain.issuer import Issued
 from offchain.notes import Side, Terms
+from offchain.paths import ROOT
 from tests.world import CONFIRMATIONS, World, account
 
 WEB_DEPTH = 5
@@ -29,6 +32,12 @@ CARRIER = 15
 """The account, by its number, that the agent has its calls sent by."""
 
 SECONDS = 120
+
+LOOKS = [
+    {"name": f"{width}-{scheme}", "width": width, "height": height, "scheme": scheme}
+    for width, height in ((1440, 900), (390, 844))
+    for scheme in ("light", "dark")
+]
 
 
 @dataclass
@@ -151,3 +160,41 @@ def issue(issued: Issued, folder: Path) -> Path:
     path = folder / "credential.json"
     issued.save(path)
     return path
+
+
+def walk(plan: dict, chain: object, folder: Path) -> dict:
+    """What the walk of a plan reports; where it says a word, `chain` has a method for it."""
+    (folder / "plan.json").write_text(json.dumps(plan))
+    command = ["node", "e2e/desk.mjs", folder / "plan.json"]
+    walking = subprocess.Popen(
+        command, cwd=ROOT / "frontend", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    said, failures = [], []
+
+    def listen() -> None:
+        for line in walking.stderr:
+            said.append(line)
+            word, _, what = line.strip().partition(" ")
+            if word not in ("say", "ask"):
+                continue
+            try:
+                getattr(chain, what)()
+                if word == "ask":
+                    walking.stdin.write("\n")
+                    walking.stdin.flush()
+            except Exception as error:
+                failures.append(error)
+                walking.kill()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        output = walking.stdout.read()
+        walking.wait(60)
+    finally:
+        walking.kill()
+        listener.join()
+    if failures:
+        raise failures[0]
+    assert walking.returncode == 0, "".join(said)
+    return json.loads(output)

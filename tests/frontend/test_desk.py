@@ -2,9 +2,6 @@
 
 import csv
 import io
-import json
-import subprocess
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +9,12 @@ import pytest
 
 from offchain.notes import Terms, pay
 from offchain.orders import Fate
-from offchain.paths import BUILD, ROOT
+from offchain.paths import BUILD
 from tests.frontend import desk
 from tests.frontend import scene as stage
 from tests.world import anvil, build_world
 
 PICTURES = BUILD / "shots"
-LOOKS = [
-    {"name": f"{width}-{scheme}", "width": width, "height": height, "scheme": scheme}
-    for width, height in ((1440, 900), (390, 844))
-    for scheme in ("light", "dark")
-]
 DEPOSIT = "100"
 WITHDRAWAL = "10.5"
 TRADER = "ash"
@@ -50,10 +42,10 @@ def use(tmp_path_factory):
         ):
             chain = desk.Chain(world, office)
             plan = {
-                "base": address, "rpc": url, "key": trader.account.key.hex(), "out": str(PICTURES), "looks": LOOKS,
+                "base": address, "rpc": url, "key": trader.account.key.hex(), "out": str(PICTURES), "looks": desk.LOOKS,
                 "services": [office.address], "patience": 120_000, "steps": _steps(folder / "credential.json", office),
             }  # fmt: skip
-            yield Use(chain, walk(plan, chain, folder))
+            yield Use(chain, desk.walk(plan, chain, folder))
 
 
 def _steps(credential: Path, office: desk.Office) -> list[dict]:
@@ -162,44 +154,6 @@ def _coming_back() -> list[dict]:
         {"see": ".lamp-good"}, {"go": "/desk/blotter"}, {"count": "td .tone-good", "of": 2}, {"shot": "filled"},
         {"go": "/desk/history"}, {"see": "td", "text": "Withdrawal"}, {"click": "Lock"}, {"see": "h1", "text": "Desk"},
     ]  # fmt: skip
-
-
-def walk(plan: dict, chain: desk.Chain, folder: Path) -> dict:
-    """Run the walk; where it says a word, do what that asks of the chain."""
-    (folder / "plan.json").write_text(json.dumps(plan))
-    command = ["node", "e2e/desk.mjs", folder / "plan.json"]
-    walking = subprocess.Popen(
-        command, cwd=ROOT / "frontend", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    said, failures = [], []
-
-    def listen() -> None:
-        for line in walking.stderr:
-            said.append(line)
-            word, _, what = line.strip().partition(" ")
-            if word not in ("say", "ask"):
-                continue
-            try:
-                getattr(chain, what)()
-                if word == "ask":
-                    walking.stdin.write("\n")
-                    walking.stdin.flush()
-            except Exception as error:
-                failures.append(error)
-                walking.kill()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    try:
-        output = walking.stdout.read()
-        walking.wait(60)
-    finally:
-        walking.kill()
-        listener.join()
-    if failures:
-        raise failures[0]
-    assert walking.returncode == 0, "".join(said)
-    return json.loads(output)
 
 
 def test_the_whole_way_is_walked(use):
