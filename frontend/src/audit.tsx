@@ -1,7 +1,6 @@
 /** The auditor's key for as long as this tab lives, and the epochs that it opens. Nothing of it is ever sent. */
 
 import type { Point } from "@shadowpool/sdk/crypto/babyjubjub";
-import { R as FIELD } from "@shadowpool/sdk/crypto/field";
 import { type ReactNode, createContext, useContext, useEffect, useMemo, useRef, useState } from "react";
 
 import type { Epoch, Keys, Market, Status } from "./api/types";
@@ -107,7 +106,7 @@ export function settledEpoch(epoch: Epoch, market: Market, status: Status, keys:
       pool: big(status.pool),
       market: big(epoch.market),
       epoch: big(epoch.epoch),
-      revealChain: big(epoch.reveal_chain) % FIELD,
+      revealChain: big(epoch.reveal_chain),
       reference: big(reference),
       revealVersion: big(epoch.reveal_version),
       auditorVersion: big(epoch.auditor_version),

@@ -1,6 +1,7 @@
 """The built application as one that can be installed: what its service worker keeps, and what it shows offline."""
 
 import json
+import re
 import struct
 import subprocess
 import zlib
@@ -23,6 +24,15 @@ def test_exactly_the_files_of_the_build_are_kept_and_shown_without_a_network(tmp
     assert len(report["names"]) == 1 and len(report["kept"]) == len(set(report["kept"]))
     assert report["isolated"] and report["api"] == "no answer"
     assert {icon["src"] for icon in report["manifest"]["icons"]} <= built
+
+
+def test_the_explorer_starts_without_the_desk_and_its_cryptography():
+    """They are loaded when they are needed; the signs of each are in some file of the build."""
+    [entry] = re.findall(r'<script type="module"[^>]* src="/([^"]+)"', (SITE / "index.html").read_text())
+    texts = {path.relative_to(SITE).as_posix(): path.read_text() for path in SITE.rglob("*.js")}
+    for sign in ("keccak", "eip6963", "PBKDF2", "Keep this page open"):
+        assert any(sign in text for text in texts.values())
+        assert sign not in texts[entry]
 
 
 def test_the_icons_are_pictures_of_their_sizes():

@@ -56,7 +56,8 @@ export function openEpoch(scalar: bigint, epoch: SettledEpoch): AuditView {
     throw new AuditError(
       `This epoch is encrypted to version ${epoch.context.auditorVersion} of the auditor key, which is another.`,
     );
-  const context = contextWord(epoch.context);
+  // The chain is a hash of 256 bits, and the word takes what it is in the field.
+  const context = contextWord({ ...epoch.context, revealChain: mod(epoch.context.revealChain) });
   const sealed = [...epoch.audit, ...epoch.slots.map((slot) => slot.audit)];
   const pads = auditPads(ecdh(scalar, epoch.auditPoint), context, sealed.length);
   const [packed, salt, ...seeds] = sealed.map((word, i) => mod(word - pads[i]!));
