@@ -11,6 +11,7 @@ from offchain.keys import EncryptionKey, from_wallet
 from offchain.notes import Side, Terms
 from offchain.wallet import Fate, PlacedOrder, Wallet
 from relayer.leader import SettleReport
+from tests.e2e.observed_index import Index, Told
 from tests.e2e.observers import Traffic, storage
 from tests.world import CONFIRMATIONS, JURISDICTION, TIER, Trader, World, account
 
@@ -31,14 +32,16 @@ class Placed:
 
 @dataclass
 class Run:
-    """What happened, with all that is secret in it; `heads` and `stored` by moment. Deposits and the
-    withdrawal are (wallet, amount)."""
+    """What happened, with all that is secret in it; `heads`, `stored` and what the indexer `told` by moment. Deposits
+    and the withdrawal are (wallet, amount)."""
 
     world: World
+    index: Index
     traders: list[Trader]
     rsk: EncryptionKey
     heads: dict[str, int] = field(default_factory=dict)
     stored: dict[str, Traffic] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
     deposits: list[tuple[int, int]] = field(default_factory=list)
     payment: int = 0
     withdrawal: tuple[int, int] = (0, 0)
@@ -51,15 +54,16 @@ class Run:
 
     def mark(self, moment: str) -> None:
         self.heads[moment], self.stored[moment] = self.world.chain.head(), storage(self.world.chain)
+        self.told[moment] = self.index.look()
 
     @property
     def orders(self) -> list[Placed]:
         return [*self.settled, self.unrevealed, self.invalid, self.failed]
 
 
-def play(world: World) -> Run:
+def play(world: World, index: Index) -> Run:
     [rsk] = [world.leader.keys.load(key) for key in world.ledger.reveal_keys.values()]
-    made = Run(world, [*world.traders.values(), newcomer(world)], rsk)
+    made = Run(world, index, [*world.traders.values(), newcomer(world)], rsk)
     made.mark("start")
     deposit(made)
     made.mark("deposit")

@@ -15,6 +15,7 @@ from offchain.records import EpochRecord
 from offchain.streams import leader_secrets
 from offchain.wallet import Wallet
 from tests.e2e.observed import EXPIRY, MOMENTS, NAME, REFERENCE, Placed, Run, play
+from tests.e2e.observed_index import watched
 from tests.e2e.observers import DISTINCT, Traffic, blocks, hashes, joined, read
 from tests.world import World, anvil, build_world
 
@@ -22,14 +23,19 @@ pytestmark = pytest.mark.timeout(1200)
 
 TABLE = ROOT / "docs" / "disclosure.md"
 NEVER = "—"
+OBSERVERS = ["public", "indexer", "carrier", "leader", "auditor", "treasury", "issuer", "governor"]
 
 
 # --- The table ---
 
 
 def table() -> dict[str, dict[str, str]]:
-    """{datum: {observer: moment or —}}."""
-    section = TABLE.read_text().split("## The table")[1].split("\n## ")[0]
+    return read_table("## The table")
+
+
+def read_table(heading: str) -> dict[str, dict[str, str]]:
+    """{datum: {observer: moment or —}} of the table under a heading."""
+    section = TABLE.read_text().split(heading)[1].split("\n## ")[0]
     head, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in (head, *rows)]
     assert all(len(row) == len(cells[0]) for row in cells)
@@ -39,8 +45,10 @@ def table() -> dict[str, dict[str, str]]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     with anvil() as url:
-        world = build_world(url, tmp_path_factory.mktemp("disclosure"), REFERENCE, lot=1, freeze_blocks=8)
-        yield play(world)
+        folder = tmp_path_factory.mktemp("disclosure")
+        world = build_world(url, folder, REFERENCE, lot=1, freeze_blocks=8)
+        with watched(world, folder) as index:
+            yield play(world, index)
 
 
 # --- What each observer knows ---
@@ -207,19 +215,22 @@ def test_every_row_is_checked_and_every_check_has_a_row():
     rows = table()
     assert list(rows) == list(DATA)
     assert {cell for row in rows.values() for cell in row.values()} <= {NEVER, *MOMENTS}
-    assert all(list(row) == ["public", "carrier", "leader", "auditor", "treasury", "issuer", "governor"] for row in rows.values())
+    assert all(list(row) == OBSERVERS for row in rows.values())
 
 
 @pytest.mark.parametrize("datum", table())
 def test_each_learns_it_when_the_table_says(run, known, public, orders_only, datum):
-    values, traffic = DATA[datum](run), orders_only if datum in IN_ORDERS else public
+    values, sent = DATA[datum](run), orders_only if datum in IN_ORDERS else public
     assert values
     wrong = []
     for observer, cell in table()[datum].items():
         for place, moment in enumerate(MOMENTS):
             due = cell != NEVER and place >= MOMENTS.index(cell)
-            held = known["public", moment] | known[observer, moment]
-            knows = [value in held or (isinstance(value, int) and traffic[moment].holds(value)) for value in values]
+            if observer == "indexer":
+                held, traffic = run.told[moment].facts, answers(run, datum, moment)
+            else:
+                held, traffic = known["public", moment] | known[observer, moment], sent[moment]
+            knows = [value in held or (isinstance(value, int) and traffic.holds(value)) for value in values]
             if knows != [due] * len(values):
                 wrong.append(f"{observer}, {moment}: {sum(knows)} of {len(values)}, should be {'all' if due else 'none'}")
     assert wrong == []
@@ -227,14 +238,27 @@ def test_each_learns_it_when_the_table_says(run, known, public, orders_only, dat
 
 @pytest.mark.parametrize("datum", [datum for datum in table() if datum not in NOT_A_NUMBER])
 def test_before_it_is_public_no_encoding_of_it_is(run, public, orders_only, datum):
-    cell = table()[datum]["public"]
-    last = len(MOMENTS) - 1 if cell == NEVER else MOMENTS.index(cell) - 1
-    if last < 0:
-        assert all(public[MOMENTS[0]].traces(value) for value in DATA[datum](run))
-        return
-    traffic = (orders_only if datum in IN_ORDERS else public)[MOMENTS[last]]
-    for value in distinct(DATA[datum](run)):
-        assert traffic.traces(value) == []
+    """Neither on the chain nor in anything that the indexer says."""
+    sent = orders_only if datum in IN_ORDERS else public
+    for observer, traffic in (("public", sent.get), ("indexer", lambda moment: answers(run, datum, moment))):
+        cell = table()[datum][observer]
+        last = len(MOMENTS) - 1 if cell == NEVER else MOMENTS.index(cell) - 1
+        if last < 0:
+            assert all(traffic(MOMENTS[0]).traces(value) for value in DATA[datum](run))
+            continue
+        for value in distinct(DATA[datum](run)):
+            assert traffic(MOMENTS[last]).traces(value) == [], observer
+
+
+def answers(run: Run, datum: str, moment: str) -> Traffic:
+    """All that the indexer said until then, in which a datum is sought."""
+    told = run.told[moment]
+    return told.orders if datum in IN_ORDERS else told.whole
+
+
+def test_the_indexer_was_asked_everything_and_pushed_every_block(run):
+    assert run.index.kinds >= {"hello", "block"} and run.index.pushed == run.heads[MOMENTS[-1]]
+    assert all(len(told.whole.words) > 200 and told.orders.words for told in run.told.values())
 
 
 def distinct(values: list) -> list[int]:
