@@ -61,7 +61,8 @@ class Duties:
             record
             for record in self._mine()
             if (done := record.settlement) and record.printed is None
-            and done.block + self.ledger.markets[record.market].deferral <= block + 1
+            # Not a block before: a simulation on the head would still refuse it.
+            and done.block + self.ledger.markets[record.market].deferral <= block
         ]
         return [Duty("print", r.market, r.epoch) for r in found if not self._at(r, block).printed]
 

@@ -178,6 +178,7 @@ class Leader:
             raise WindowClosed(f"epoch {epoch} had to be settled before block {windows.deadline}; the head is {head}")
         self.chain.wait_for(windows.settle - 1 + self.ledger.depth)
         built = self.build_settle(market, epoch)
+        self._unmoved(built.settled, self.chain.head())
         settled, receipt = built.settled, self._send(built.call)
         return SettleReport(
             receipt=receipt,
@@ -193,13 +194,13 @@ class Leader:
     def build_settle(self, market: int, epoch: int, deadline: float | None = None) -> Built:
         """Clear the confirmed reveals of an epoch and prove it, before `deadline` (Unix seconds).
 
-        LeaderError if it cannot be settled, or is another at the head than the one that was proven.
+        LeaderError if it cannot be settled. The chain may have moved on meanwhile: nothing is asked of it any more,
+        so that a node that is away costs no proof.
         """
         settled, deployment, begun = self._settlement(market, epoch), self.chain.deployment, time.monotonic()
         prove = self._proving(deadline)
         proven = prove(settled.circuit, *settled.assemble(), deployment.chain_id, deployment.pool)
         seconds = time.monotonic() - begun
-        self._unmoved(settled, self.chain.head())
         return Built(settled, Call("Market", "settle", _arguments(settled, proven), seconds))
 
     def print(self, market: int, epoch: int) -> Receipt:

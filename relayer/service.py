@@ -44,7 +44,8 @@ SHARED = ("advance", "fail")
 
 @dataclass(frozen=True)
 class Settings:
-    """`workers` are the duties at work at once. Keys are erased `key_retention_blocks` after their last use."""
+    """`workers` are the duties at work at once, beside one more that has a deadline. A key is erased
+    `key_retention_blocks` after the last window that it could open, once no epoch needs it."""
 
     workers: int = 4
     key_retention_blocks: int = 0
@@ -61,6 +62,7 @@ class Service:
     settings: Settings = Settings()
     on_round: Callable[[int], None] = lambda head: None
     _running: dict[str, Future] = field(default_factory=dict)
+    _made: dict[str, tuple[str, Call]] = field(default_factory=dict)
     _first_seen: dict[str, int] = field(default_factory=dict)
     _warned: set[int] = field(default_factory=set)
     _troubled: set[tuple] = field(default_factory=set)
@@ -68,7 +70,7 @@ class Service:
     def __post_init__(self) -> None:
         self.chain, self.ledger, self.duties = self.leader.chain, self.leader.ledger, self.leader.duties
         self.pace = Pace(self.chain, self.store)
-        self._pool = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="duty")
+        self._pool = ThreadPoolExecutor(self.settings.workers + 1, thread_name_prefix="duty")
 
     def run(self, stop: threading.Event) -> None:
         """Round after round, one for every new head or ended duty, until `stop`; an error costs one round."""
@@ -120,6 +122,8 @@ class Service:
         for stage in self.duties.stages:
             metrics.due.labels(stage=stage).set(sum(duty.stage == stage for duty in found))
         self._first_seen = {duty.name: self._first_seen.get(duty.name, head) for duty in found}
+        for name in self._made.keys() - self._first_seen.keys():
+            self._made.pop(name, None)
         return [duty for duty in found if self._may_start(duty, head)]
 
     def _may_start(self, duty: Duty, head: int) -> bool:
@@ -135,7 +139,8 @@ class Service:
         return task is None or task.next_block <= head
 
     def _start(self, duty: Duty, head: int) -> bool:
-        if len(self._at_work()) >= self.settings.workers:
+        # What can wait must not hold up what cannot: a print that no worker proves would cost a stake.
+        if len(self._at_work()) >= self.settings.workers + (duty.deadline is not None):
             return False    # the next round finds it again, in its order
         self._running[duty.name] = self._pool.submit(self._do, duty, head)
         return True
@@ -151,7 +156,7 @@ class Service:
         where = {"stage": duty.stage, "market": duty.market, "epoch": duty.epoch}
         try:
             task = self.store.task(duty.stage, duty.market, duty.epoch) or Task(**where)
-            if duty.stage == "settle" and not self._in_time(duty, head):
+            if duty.stage == "settle" and duty.name not in self._made and not self._in_time(duty, head):
                 self._refuse(task, duty, head)
                 return
             attempts = 1 if task.state == "done" else task.attempts + 1
@@ -160,8 +165,8 @@ class Service:
             )
             with span(duty.stage.replace("_", " "), **where):
                 try:
-                    key, call = self._build(duty, head)
-                    self.sender.post(key, call)
+                    key, call = self._made.get(duty.name) or self._build(duty, head)
+                    self._post(duty, key, call)
                 except Exception as error:
                     self._failed(task, error, head)
                     return
@@ -179,27 +184,35 @@ class Service:
         if duty.stage == "settle":
             key = self._key(duty)
             built = leader.build_settle(*place, deadline=ends)
-            self._took(built.settled.circuit, built.call, head)
-            if self._key(duty) != key:
-                raise LeaderError("the epoch changed while it was proven")
-            if self.chain.head() + 1 >= duty.deadline:     # a simulation on the head would still pass
-                raise Late(f"proven too late to be in a block before {duty.deadline}")
-            return key, built.call
+            return self._proven(duty, key, built.call, built.settled.circuit, head)
         if duty.stage == "print":
-            return self._took_and_keyed(duty, leader.build_print(*place, deadline=ends), "print", head)
+            return self._proven(duty, self._key(duty), leader.build_print(*place, deadline=ends), "print", head)
         if duty.stage == "advance":
-            return self._took_and_keyed(duty, leader.build_advance(head, ends), "advance", head)
+            return self._proven(duty, self._key(duty), leader.build_advance(head, ends), "advance", head)
         if duty.stage == "rotate_key":
-            return self._took_and_keyed(duty, leader.build_register_key(head, ends), "key", head)
+            return self._proven(duty, self._key(duty), leader.build_register_key(head, ends), "key", head)
         return self._key(duty), Call("Market", duty.stage, place)
 
-    def _took_and_keyed(self, duty: Duty, call: Call, circuit: str, head: int) -> tuple[str, Call]:
-        self._took(circuit, call, head)
-        return self._key(duty), call
-
-    def _took(self, circuit: str, call: Call, head: int) -> None:
+    def _proven(self, duty: Duty, key: str, call: Call, circuit: str, head: int) -> tuple[str, Call]:
+        """Keep it until it is posted: if node or database are away now, there may be no time for another proof."""
+        self._made[duty.name] = key, call
         self.store.took(circuit, call.proof_seconds, head)
         metrics.proof_seconds.labels(circuit=circuit).observe(call.proof_seconds)
+        return key, call
+
+    def _post(self, duty: Duty, key: str, call: Call) -> None:
+        """Hand a call to the outbox, which simulates it first."""
+        try:
+            if duty.stage == "settle":
+                if self._key(duty) != key:
+                    raise LeaderError("the epoch changed while it was proven")
+                if self.chain.head() + 1 >= duty.deadline:     # a simulation on the head would still pass
+                    raise Late(f"proven too late to be in a block before {duty.deadline}")
+            self.sender.post(key, call)
+        except (LeaderError, Late, Reverted):
+            self._made.pop(duty.name, None)
+            raise
+        self._made.pop(duty.name, None)
 
     def _key(self, duty: Duty) -> str:
         """The outbox's key: what the duty is about, so that a death between two attempts repeats nothing."""

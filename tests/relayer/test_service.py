@@ -5,15 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from offchain import keystore
-from offchain.chain import Chain
+from offchain.chain import Chain, ChainError
 from offchain.governance import Governance
 from offchain.keys import from_wallet
 from offchain.ledger import Ledger
@@ -294,6 +296,53 @@ def test_an_epoch_that_cannot_be_made_is_not_tried(world, bonded, capsys, monkey
     proven_too_late(world, leader, epoch, monkeypatch)
     leader.work()
     assert state(world, 0, epoch) == EpochState.SETTLED
+
+
+def test_what_can_wait_does_not_hold_up_a_settlement():
+    """All workers wait for proofs of prints: an epoch whose leader would be slashed is begun all the same."""
+    service = Service(SimpleNamespace(chain=None, ledger=None, duties=None), None, None, Settings(workers=1))
+    free, begun = threading.Event(), []
+    service._do = lambda duty, head: (begun.append(duty.stage), free.wait(60))
+    try:
+        assert service._start(Duty("print", 0, 1), 5) and not service._start(Duty("advance", 0, 2), 5)
+        assert service._start(Duty("settle", 0, 3, deadline=9), 5)
+        assert not service._start(Duty("settle", 0, 4, deadline=9), 5)
+        deadline = time.monotonic() + 60
+        while begun != ["print", "settle"]:
+            assert time.monotonic() < deadline, begun
+            time.sleep(0.01)
+    finally:
+        free.set()
+        service.close()
+
+
+def test_a_proof_outlives_a_node_that_is_away(tmp_path, monkeypatch):
+    """The node does not answer when the settlement is proven: the next attempt posts that proof, and makes none."""
+    store, posted, away = Store.open(f"sqlite:///{tmp_path}/relayer.sqlite3"), [], [True, False]
+    made = SimpleNamespace(settled=SimpleNamespace(circuit="settle_8"), call=SimpleNamespace(proof_seconds=60.0))
+    built = iter([made])
+    leader = SimpleNamespace(
+        chain=SimpleNamespace(head=lambda: 5), ledger=None, duties=None, settle_key=lambda *place: "settle:0:3:x",
+        circuit=lambda *place: "settle_8", build_settle=lambda *place, deadline: next(built),
+    )  # fmt: skip
+
+    def post(key, call):
+        if away.pop(0):
+            raise ChainError("no node answers")
+        posted.append((key, call))
+
+    service = Service(leader, SimpleNamespace(post=post), store)
+    monkeypatch.setattr(service.pace, "until", lambda *_: 60.0)
+    duty = Duty("settle", 0, 3, deadline=9)
+    monkeypatch.setattr(service.pace, "lands", lambda *_: 6)
+    service._do(duty, 5)
+    assert store.task("settle", 0, 3).state == "failed" and not posted
+    monkeypatch.setattr(service.pace, "lands", lambda *_: 12)     # no time for another
+    service._do(duty, 6)
+    assert store.task("settle", 0, 3).state == "posted" and posted == [("settle:0:3:x", made.call)]
+    assert not service._made
+    service.close()
+    store.close()
 
 
 def test_a_dry_run_says_what_is_due_without_a_key(world, bonded, tmp_path):
