@@ -5,6 +5,7 @@ it is built once, and sent by one account's outbox under one key.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from offchain.agent.book import Parcel, Transfer, now
 from offchain.agent.core import Core
@@ -30,18 +31,27 @@ class Moves:
         self._refused: dict[str, list[Parcel]] = {}     # by failed movement: what carriers said they would not send
 
     def settle(self) -> None:
-        """Failed movements that landed after all, because a carrier that refused them sent them."""
+        """Movements that landed after all, for a carrier that refused them sent them: failed, or tried again since."""
         for key, transfer in list(self.book.transfers.items()):
-            if transfer.movement.state != MovementState.FAILED or not transfer.attempts:
+            if transfer.movement.state not in (MovementState.FAILED, *OPEN) or not transfer.attempts:
                 continue
-            if key not in self._refused:
-                names = (f"move:{key}:{number}" for number in range(1, transfer.attempts + 1))
-                found = (self.book.parcel(name) for name in names)
-                self._refused[key] = [one for one in found if one is not None and one.state == "refused"]
-            if any(self.purse.landed(parcel) for parcel in self._refused[key]):
+            if any(self.purse.landed(parcel) for parcel in self._refused_of(transfer)):
+                self.purse.release(key)
                 reason = "sent late, by a carrier that had refused it"
                 done = replace(transfer.movement, state=MovementState.DONE, reason=reason)
                 self.book.write(replace(transfer, movement=done, booked=False), tell="balance", **_facts(done))
+
+    def _refused_of(self, transfer: Transfer) -> list[Parcel]:
+        """Those of its parcels that nobody would send; read once for each that has failed."""
+        key, failed = transfer.movement.key, transfer.movement.state == MovementState.FAILED
+        if failed and key in self._refused:
+            return self._refused[key]
+        self._refused.pop(key, None)    # a join ahead of need that is tried again
+        found = (self.book.parcel(f"move:{key}:{number}") for number in range(1, transfer.attempts + 1))
+        refused = [one for one in found if one is not None and one.state == "refused"]
+        if failed:
+            self._refused[key] = refused
+        return refused
 
     def round(self, wanting: list[tuple[int, int]], head: int) -> None:
         """`wanting` are (asset, units) that tickets need joined."""
@@ -116,8 +126,10 @@ class Moves:
         parcel = Parcel(name, movement.key, "transact", built.word, built.mark, built.words, None, only)
         sent = replace(movement, state=MovementState.SENT, reason=None)
         transfer = replace(transfer, movement=sent, inputs=words, attempts=transfer.attempts + 1, fee=fee)
-        self.book.write(transfer, parcel, tell="balance", calls={name: built.call}, **_facts(sent))
-        self.core.courier.start(parcel, head)
+        if self._change(transfer, parcel, tell="balance", calls={name: built.call}, **_facts(sent)):
+            self.core.courier.start(parcel, head)
+        else:
+            self.purse.release(movement.key)
 
     def _deposit(self, transfer: Transfer, asset: int, head: int) -> None:
         """Let the pool take the tokens, then bring them in."""
@@ -182,7 +194,7 @@ class Moves:
         if parcel.state == "landed":
             self.purse.release(movement.key)
             done = replace(movement, state=MovementState.DONE, tx=parcel.tx, reason=None)
-            self.book.write(replace(transfer, movement=done), tell="balance", **_facts(done))
+            self._change(replace(transfer, movement=done), tell="balance", **_facts(done))
         elif parcel.state == "lost" or transfer.attempts >= ROUNDS * len(self.core.courier.routes):
             self._fail(transfer, parcel.reason or "nobody would send it")
         elif movement.kind == "deposit":
@@ -191,13 +203,21 @@ class Moves:
     def _put_off(self, transfer: Transfer, reason: str, head: int) -> None:
         if transfer.attempts >= ROUNDS * max(1, len(self.core.courier.routes)):
             return self._fail(transfer, reason)
-        self.book.write(replace(transfer, movement=replace(transfer.movement, reason=reason), next_block=head + 1))
+        self._change(replace(transfer, movement=replace(transfer.movement, reason=reason), next_block=head + 1))
 
     def _fail(self, transfer: Transfer, reason: str) -> None:
         self.purse.release(transfer.movement.key)
         failed = replace(transfer.movement, state=MovementState.FAILED, reason=reason)
         again = self.core.view.head + PAUSE
-        self.book.write(replace(transfer, movement=failed, next_block=again), tell="balance", **_facts(failed))
+        self._change(replace(transfer, movement=failed, next_block=again), tell="balance", **_facts(failed))
+
+    def _change(self, transfer: Transfer, *parcels: Parcel, **told: Any) -> bool:
+        """Write it down, and that it was; not where it has ended while an attempt of it was at work."""
+        with self.book.lock:
+            if self.book.transfers[transfer.movement.key].movement.state not in OPEN:
+                return False
+            self.book.write(transfer, *parcels, **told)
+            return True
 
 
 def to_join(notes: list[OwnedNote], amount: int, pairs: int) -> list[OwnedNote]:

@@ -7,7 +7,7 @@ import pytest
 
 from offchain.agent.desk import MovementState, OrderState, Ticket, TicketRefused
 from offchain.notes import Side
-from tests.agent.sim import BTC, USD, Bomb, Died, Pool, SimChain, life
+from tests.agent.sim import BTC, DEPTH, USD, Bomb, Died, Pool, SimChain, life
 from tests.relayer.databases import database
 
 LAST = 190
@@ -369,3 +369,29 @@ def test_orders_and_movements_share_no_name(tmp_path):
         for name in ("auto:12", "chain:12", "fix:OMS:1", "parent:june:1"):
             with pytest.raises(TicketRefused, match="must not begin with"):
                 agent.consolidate(name, BTC)
+
+
+def test_a_movement_that_lands_while_it_is_tried_again_is_done(tmp_path, monkeypatch):
+    """The only carrier refused it, and sends it while another attempt is proven: it is done, once, and every unit told."""
+    pool, lies = fresh(), [True]
+    with life(pool, url(tmp_path), Bomb(), (lambda call: "liar" if lies else "down",)) as agent:
+        agent.round(pool.head)
+        transact = agent.purse.transact
+
+        def until_it_landed(*asked, **public):
+            if not lies:
+                while not pool.taken or pool.head < pool.taken[0][0] + DEPTH:
+                    pool.mine()
+                agent.round(pool.head)
+            return transact(*asked, **public)
+
+        monkeypatch.setattr(agent.purse, "transact", until_it_landed)
+        agent.withdraw("out", BTC, 2_000, "0x" + "77" * 20)
+        agent.round(pool.head)
+        agent.core.wait()
+        lies.clear()
+        days(agent, pool, pool.head + 12)
+        assert [one.state for one in agent.movements()] == [MovementState.DONE] and not agent.purse.held
+        told = [event.data for event in agent.events(0) if event.kind == "balance"]
+        assert [data["state"] for data in told if "state" in data] == ["sent", "done"]
+        assert not any("unexplained" in data for data in told) and not agent.status().problems
