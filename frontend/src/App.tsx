@@ -282,7 +282,8 @@ function Chain() {
   return (
     <span className={`chain ${connection}`} title={status ? `Chain ${status.chain_id}, ${say}` : say}>
       <span className="pulse" aria-hidden="true" />
-      <span className="unseen">{say}, block </span>
+      <span className="unseen">{say}, </span>
+      <span className="chain-word">block</span>
       <span className="mono">{block ?? "–"}</span>
     </span>
   );

@@ -5,11 +5,12 @@ import { type ComponentType, useEffect } from "react";
 import { useLive } from "../api/live";
 import { duration, grouped, marketName, shortHex, windowsOf } from "../format";
 import { useMarkets } from "../pages/shared";
-import { Link } from "../router";
+import { Link, usePath } from "../router";
 import { Connect } from "./pages/Connect";
 import { type AgentView, agent } from "./agent";
 import { epochNow } from "./checks";
 import "./desk.css";
+import "./forms.css";
 import { atStake, reveals } from "./duties";
 import { Notice, TaskPanel, useNow } from "./parts";
 import { lock, session, signerOf, sync } from "./session";
@@ -71,7 +72,7 @@ function AgentItem({ shown }: { shown: AgentView }) {
         <span className={`lamp lamp-${tone}`} aria-hidden="true" />
         {text}
       </Link>
-      {status && shown.state === "running" && <span className="mono quiet">{grouped(status.block)}</span>}
+      {status && shown.state === "running" && <span className="mono quiet">block {grouped(status.block)}</span>}
       {status && status.problems.length > 0 && (
         <span className="bad">
           {status.problems.length} {status.problems.length === 1 ? "problem" : "problems"}
@@ -108,6 +109,7 @@ function Warnings() {
   const state = useStore(session);
   const { state: paired, status, problem } = useStore(agent);
   const { failed, sent } = useStore(reveals);
+  const path = usePath();
   const orders = state.view?.orders ?? [];
   const stake = paired === "running" ? [] : atStake(orders).filter((order) => !sent.has(order.placed.quotaNullifier));
   const undone = stake.filter(({ placed }) => failed.has(placed.quotaNullifier));
@@ -137,7 +139,7 @@ function Warnings() {
           <strong>Your agent says:</strong> {text}
         </Notice>
       ))}
-      {undone.length > 0 && (
+      {undone.length > 0 && path !== "/desk/blotter" && (
         <Notice tone="bad">
           <strong>An order of yours is still sealed.</strong> <Link href="/desk/blotter">Reveal it now</Link>, or its
           bond is forfeited.

@@ -163,8 +163,10 @@ function TaskCard({ task }: { task: Task }) {
   return (
     <section className={`task task-${task.state}`} aria-label={task.title}>
       <div className="task-head">
-        <strong>{task.title}</strong>
-        <TaskState task={task} />
+        <span className="task-title">
+          <strong>{task.title}</strong>
+          <TaskState task={task} />
+        </span>
         <span className="task-tools">
           {cancellable(task) && (
             <button type="button" onClick={cancel}>

@@ -197,6 +197,8 @@ export function lock(): void {
   agents.unpair();
   session.set({ ...CLOSED, busy: null, problem: null });
   presence.set({ open: false });
+  // React keeps what was drawn before the last drawing, and with it the key: one more drops it.
+  setTimeout(() => session.set({}));
 }
 
 async function opened(key: ShieldedKey, found: Secrets, by: Sealer | null, mine: number): Promise<void> {

@@ -45,17 +45,16 @@ export function checked(stored: Record<string, unknown>): Settings {
   return found;
 }
 
-/** Why an address cannot be a service's, or null: nobody on the way may read who asks for what. */
-export function urlProblem(text: string): string | null {
+/** Why a service cannot be at an address, or null: the page's policy lets it reach its own origin and 127.0.0.1 alone. */
+export function urlProblem(text: string, own = location.origin): string | null {
   let url: URL;
   try {
     url = new URL(text);
   } catch {
-    return "This is no address: it begins with https:// or, on this machine, http://127.0.0.1";
+    return "This is no address: it begins with http://127.0.0.1 on this machine, or with this page’s own address.";
   }
-  const near = ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname) || url.hostname.endsWith(".onion");
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && near))
-    return "Others on the way could read it: use https, or http to this machine alone.";
+  if (url.origin !== own && !(url.protocol === "http:" && url.hostname === "127.0.0.1"))
+    return `This page reaches only http://127.0.0.1 and ${own}: have your agent, a tunnel or the page’s proxy reach it.`;
   if (url.username || url.password || url.search || url.hash) return "Leave out user, query and fragment.";
   return null;
 }

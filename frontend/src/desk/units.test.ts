@@ -181,10 +181,12 @@ test("settings are taken as far as they are of their kind", () => {
   expect(checked({ lockAfter: 7 }).lockAfter).toBe(15);
 });
 
-test("a service's address is private on its way", () => {
-  expect(urlProblem("https://carrier.example")).toBeNull();
-  expect(urlProblem("http://127.0.0.1:8700")).toBeNull();
-  expect(urlProblem("http://carrier.example")).toContain("https");
-  expect(urlProblem("https://me:secret@carrier.example")).not.toBeNull();
-  expect(urlProblem("carrier")).not.toBeNull();
+test("a service is where the page's policy lets it be reached", () => {
+  const own = "https://desk.example";
+  expect(urlProblem("https://desk.example/carrier", own)).toBeNull();
+  expect(urlProblem("http://127.0.0.1:8700", own)).toBeNull();
+  for (const far of ["https://carrier.example", "http://desk.example", "https://127.0.0.1", "http://127.0.0.1.example"])
+    expect(urlProblem(far, own)).toContain("reaches only");
+  expect(urlProblem("https://me:secret@desk.example", own)).toContain("Leave out");
+  expect(urlProblem("carrier", own)).toContain("no address");
 });

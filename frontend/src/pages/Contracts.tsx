@@ -63,7 +63,7 @@ export function Contracts() {
                 { head: "Office", cell: (key) => key.office },
                 { head: "Version", number: true, cell: (key) => key.version },
                 { head: "Point x", cell: (key) => <Word value={key.point[0]} /> },
-                { head: "Point y", cell: (key) => <Word value={key.point[1]} /> },
+                { head: "Point y", wide: true, cell: (key) => <Word value={key.point[1]} /> },
                 { head: "Account", wide: true, cell: (key) => <Hash value={key.account} /> },
                 { head: "Block", number: true, cell: (key) => <BlockLink block={key.block} /> },
               ]}
@@ -116,7 +116,7 @@ function CodeTable({ rows, label, verifiers = false }: { rows: Contract[]; label
         ...(verifiers
           ? [{ head: "Key hash", cell: (one: Contract) => (one.circuit_id ? <Hash value={one.circuit_id} /> : "–") }]
           : []),
-        { head: "Code hash", cell: (one) => <Hash value={one.code_hash} /> },
+        { head: "Code hash", wide: verifiers, cell: (one) => <Hash value={one.code_hash} /> },
         { head: "Bytes", number: true, wide: true, cell: (one) => grouped(one.code_bytes) },
       ]}
     />

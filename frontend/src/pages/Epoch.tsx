@@ -1,4 +1,3 @@
-import { BUY } from "@shadowpool/sdk/crypto/notes";
 import { useEffect, useMemo } from "react";
 
 import { useApi } from "../api/client";
@@ -19,6 +18,7 @@ import {
   Page,
   Section,
   Show,
+  Side,
   StateBadge,
   Stats,
   Table,
@@ -226,6 +226,7 @@ function Orders({ epoch, market, opened }: Shown) {
   return (
     <Table
       label="Orders"
+      stack
       rows={epoch.orders}
       id={(order) => order.index}
       empty="No order has been committed."
@@ -234,20 +235,19 @@ function Orders({ epoch, market, opened }: Shown) {
         { head: "State", cell: (order) => <OrderState epoch={epoch} order={order} /> },
         {
           head: "Side",
-          cell: (order) =>
-            lit(order, 4, ({ terms }) => (
-              <span className={`side-${terms.side === BUY ? "buy" : "sell"}`}>
-                {terms.side === BUY ? "Buy" : "Sell"}
-              </span>
-            )),
+          cell: (order) => lit(order, 4, ({ terms }) => <Side side={terms.side} />),
         },
         {
           head: `Quantity, ${tokenName(market.base)}`,
           number: true,
           cell: (order) => lit(order, 6, ({ terms }) => quantity(terms.quantity, pair)),
         },
-        { head: "Limit", number: true, cell: (order) => lit(order, 8, ({ terms }) => price(terms.price, pair)) },
-        { head: "Fill", number: true, cell: fill },
+        {
+          head: `Limit, ${tokenName(market.quote)}`,
+          number: true,
+          cell: (order) => lit(order, 8, ({ terms }) => price(terms.price, pair)),
+        },
+        { head: `Fill, ${tokenName(market.base)}`, number: true, cell: fill },
         { head: "Owner", cell: (order) => lit(order, 9, ({ owner }) => <Word value={String(owner)} />) },
         {
           head: "Credential",

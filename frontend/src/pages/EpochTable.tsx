@@ -4,7 +4,7 @@ import { useApi } from "../api/client";
 import { useLive } from "../api/live";
 import type { Epoch, EpochSummary, Market } from "../api/types";
 import { useAuditor, useOpened } from "../audit";
-import { grouped, marketName, pairOf, price, quantity } from "../format";
+import { grouped, marketName, pairOf, price, quantity, tokenName } from "../format";
 import { Link } from "../router";
 import { BlockLink, Dark, Hash, Lit, StateBadge, Table } from "../ui/parts";
 import { stateAt } from "../ui/timeline";
@@ -13,6 +13,7 @@ import { useAuditInputs } from "./shared";
 export function EpochTable({ epochs, markets }: { epochs: EpochSummary[]; markets: Market[] }) {
   const { block } = useLive();
   const market = (epoch: EpochSummary) => markets.find((one) => one.market === epoch.market) ?? null;
+  const only = markets.length === 1 ? markets[0]! : null;
   return (
     <Table
       label="Epochs"
@@ -31,10 +32,14 @@ export function EpochTable({ epochs, markets }: { epochs: EpochSummary[]; market
         },
         { head: "State", cell: (epoch) => <StateBadge state={stateAt(epoch, epoch.windows, block ?? 0)} /> },
         { head: "Commits", number: true, cell: (epoch) => `${epoch.live} / ${epoch.capacity}` },
-        { head: "Reveals", number: true, cell: (epoch) => grouped(epoch.reveals) },
-        { head: "Price", number: true, cell: (epoch) => <Printed epoch={epoch} market={market(epoch)} part="price" /> },
+        { head: "Reveals", number: true, wide: true, cell: (epoch) => grouped(epoch.reveals) },
         {
-          head: "Volume",
+          head: only ? `Price, ${tokenName(only.quote)}` : "Price",
+          number: true,
+          cell: (epoch) => <Printed epoch={epoch} market={market(epoch)} part="price" />,
+        },
+        {
+          head: only ? `Volume, ${tokenName(only.base)}` : "Volume",
           number: true,
           cell: (epoch) => <Printed epoch={epoch} market={market(epoch)} part="volume" />,
         },

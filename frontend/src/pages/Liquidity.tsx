@@ -4,7 +4,7 @@ import { query, useApi } from "../api/client";
 import { useLive } from "../api/live";
 import type { Heatmap, LiquidityMarket, LiquidityWindow, Venue, VenueShare } from "../api/liquidity";
 import type { List } from "../api/types";
-import { type Pair, bps, grouped, price, priceNumber, quantity } from "../format";
+import { type Pair, bps, grouped, price, priceNumber, quantity, tokenName } from "../format";
 import { useQuery } from "../router";
 import { Badge, type Column, Filter, Page, Section, Show, Table, Time } from "../ui/parts";
 import { Heat } from "../ui/heat";
@@ -131,6 +131,7 @@ export function Liquidity() {
                 { head: "Venue", cell: (row) => row.name },
                 {
                   head: "Source",
+                  wide: true,
                   cell: (row) => <Badge tone="plain">{row.source === "finra" ? "FINRA ATS" : "our prints"}</Badge>,
                 },
                 { head: "Volume", number: true, cell: (row) => grouped(row.volume) },
@@ -166,9 +167,9 @@ function volumeText(volume: string, pair: Pair | null): string {
 function priceColumns(pair: Pair): Column<LiquidityWindow>[] {
   const text = (amount: string | null) => (amount === null ? "–" : price(amount, pair));
   return [
-    { head: "Average price", number: true, cell: (window) => text(window.vwap) },
-    { head: "Low", number: true, wide: true, cell: (window) => text(window.low) },
-    { head: "High", number: true, wide: true, cell: (window) => text(window.high) },
+    { head: `Average price, ${tokenName(pair.quote)}`, number: true, cell: (window) => text(window.vwap) },
+    { head: `Low, ${tokenName(pair.quote)}`, number: true, wide: true, cell: (window) => text(window.low) },
+    { head: `High, ${tokenName(pair.quote)}`, number: true, wide: true, cell: (window) => text(window.high) },
   ];
 }
 
@@ -193,11 +194,19 @@ function Windows({ items, pair, label }: { items: LiquidityWindow[]; pair: Pair 
           id={(window) => window.start}
           columns={[
             { head: "From, UTC", cell: (window) => <Time at={window.start} /> },
-            { head: "Prints", number: true, cell: (window) => count(window.prints) },
-            { head: "Volume", number: true, cell: (window) => volumeText(window.volume, pair) },
+            { head: "Prints", number: true, wide: true, cell: (window) => count(window.prints) },
+            {
+              head: pair ? `Volume, ${tokenName(pair.base)}` : "Volume, shares",
+              number: true,
+              cell: (window) => volumeText(window.volume, pair),
+            },
             ...(pair ? priceColumns(pair) : []),
             { head: "Late", number: true, wide: true, cell: (window) => grouped(window.late) },
-            { head: "Window", cell: (window) => <span className="quiet">{window.final ? "closed" : "open"}</span> },
+            {
+              head: "Window",
+              wide: true,
+              cell: (window) => <span className="quiet">{window.final ? "closed" : "open"}</span>,
+            },
           ]}
         />
       )}

@@ -67,7 +67,7 @@ export function Markets() {
                     number: true,
                     cell: (market) =>
                       market.last_print?.volume && market.last_print.volume !== "0" ? (
-                        price(market.last_print.price, pairOf(market))
+                        `${price(market.last_print.price, pairOf(market))} ${tokenName(market.quote)}`
                       ) : market.last_print ? (
                         "no trade"
                       ) : (
@@ -78,15 +78,20 @@ export function Markets() {
                     head: "Last volume",
                     number: true,
                     cell: (market) =>
-                      market.last_print ? quantity(market.last_print.volume, pairOf(market)) : <Dark width={5} />,
+                      market.last_print ? (
+                        `${quantity(market.last_print.volume, pairOf(market))} ${tokenName(market.base)}`
+                      ) : (
+                        <Dark width={5} />
+                      ),
                   },
                   {
                     head: "Printed at",
                     number: true,
+                    wide: true,
                     cell: (market) => (market.last_print ? <BlockLink block={market.last_print.block} /> : "–"),
                   },
-                  { head: "Settled", number: true, cell: (market) => grouped(market.settled) },
-                  { head: "Failed", number: true, cell: (market) => grouped(market.failed) },
+                  { head: "Settled", number: true, wide: true, cell: (market) => grouped(market.settled) },
+                  { head: "Failed", number: true, wide: true, cell: (market) => grouped(market.failed) },
                   { head: "Fee", number: true, wide: true, cell: (market) => bps(market.terms.fee_bps) },
                   {
                     head: "Lot",

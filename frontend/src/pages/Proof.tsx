@@ -40,7 +40,7 @@ function View({ proof }: { proof: Proof }) {
           id={(row) => row.index}
           columns={[
             { head: "#", number: true, cell: (row) => row.index },
-            { head: "Word", cell: (row) => row.name },
+            { head: "Word", cell: (row) => <span className="wrap">{row.name}</span> },
             { head: "Value", cell: (row) => <Value text={row.word} /> },
           ]}
         />
@@ -73,7 +73,7 @@ function View({ proof }: { proof: Proof }) {
 function Value({ text }: { text: string }) {
   if (text.length <= 20) return <span className="mono">{text}</span>;
   const hex = wordHex(text);
-  return text.length <= 49 ? <Hash value={`0x${hex.slice(-40)}`} lead={10} /> : <Hash value={hex} lead={14} />;
+  return <Hash value={text.length <= 49 ? `0x${hex.slice(-40)}` : hex} lead={10} />;
 }
 
 const STEPS: [keyof Verdict, string][] = [

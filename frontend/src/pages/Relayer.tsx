@@ -46,7 +46,7 @@ export function RelayerPage({ relayer = "" }: { relayer?: string }) {
               columns={[
                 { head: "Epoch", cell: (fault) => <EpochLink market={fault.market} epoch={fault.epoch} /> },
                 { head: `Slashed${unit ? `, ${unit}` : ""}`, number: true, cell: (fault) => stake(fault.amount) },
-                { head: "Called by", cell: (fault) => <Hash value={fault.caller} /> },
+                { head: "Called by", wide: true, cell: (fault) => <Hash value={fault.caller} /> },
                 { head: "Block", number: true, cell: (fault) => <BlockLink block={fault.block} /> },
                 { head: "Transaction", wide: true, cell: (fault) => <TxLink hash={fault.tx} /> },
               ]}
@@ -70,7 +70,11 @@ export function RelayerPage({ relayer = "" }: { relayer?: string }) {
               columns={[
                 { head: "Block", number: true, cell: (row) => <BlockLink block={row.block} /> },
                 { head: "Event", cell: (row) => row.event },
-                { head: "Amount", number: true, cell: (row) => (row.amount === null ? "–" : stake(row.amount)) },
+                {
+                  head: `Amount${unit ? `, ${unit}` : ""}`,
+                  number: true,
+                  cell: (row) => (row.amount === null ? "–" : stake(row.amount)),
+                },
                 {
                   head: "Epoch",
                   cell: (row) =>

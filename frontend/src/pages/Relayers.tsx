@@ -12,6 +12,7 @@ export function Relayers() {
   const stake = (amount: string) => (token ? tokenAmount(amount, token) : grouped(amount));
   const sum = (items: Relayer[], name: "bonded" | "reserved" | "slashed") =>
     String(items.reduce((total, one) => total + BigInt(one[name]), 0n));
+  const unit = token ? `, ${tokenName(token)}` : "";
   return (
     <Page
       title="Relayers"
@@ -37,14 +38,15 @@ export function Relayers() {
             <Section title="By seat">
               <Table
                 label="Relayers"
+                stack
                 rows={items}
                 id={(one) => one.relayer}
                 empty="No relayer has registered."
                 columns={[
                   { head: "Seat", number: true, cell: (one) => one.seat },
                   { head: "Relayer", cell: (one) => <Hash value={one.relayer} href={`/relayers/${one.relayer}`} /> },
-                  { head: "Bonded", number: true, cell: (one) => stake(one.bonded) },
-                  { head: "Reserved", number: true, cell: (one) => stake(one.reserved) },
+                  { head: `Bonded${unit}`, number: true, cell: (one) => stake(one.bonded) },
+                  { head: `Reserved${unit}`, number: true, cell: (one) => stake(one.reserved) },
                   { head: "Led", number: true, cell: (one) => grouped(one.led) },
                   { head: "Settled", number: true, cell: (one) => grouped(one.settled) },
                   {
@@ -53,11 +55,11 @@ export function Relayers() {
                     cell: (one) => <span className={one.failed ? "bad" : ""}>{grouped(one.failed)}</span>,
                   },
                   {
-                    head: "Slashed",
+                    head: `Slashed${unit}`,
                     number: true,
                     cell: (one) => <span className={one.slashed === "0" ? "" : "bad"}>{stake(one.slashed)}</span>,
                   },
-                  { head: "Unbonding", number: true, wide: true, cell: (one) => stake(one.unbonding) },
+                  { head: `Unbonding${unit}`, number: true, wide: true, cell: (one) => stake(one.unbonding) },
                   { head: "Keys", number: true, wide: true, cell: (one) => grouped(one.keys) },
                   {
                     head: "Last key",

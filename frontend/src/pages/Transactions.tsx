@@ -59,7 +59,7 @@ export function TransactionTable({ rows }: { rows: Transaction[] }) {
         { head: "Block", number: true, cell: (row) => <BlockLink block={row.block} /> },
         { head: "Transaction", cell: (row) => <TxLink hash={row.hash} /> },
         { head: "Method", cell: (row) => <code>{row.method ?? "–"}</code> },
-        { head: "Contract", cell: (row) => row.contract ?? "–" },
+        { head: "Contract", wide: true, cell: (row) => row.contract ?? "–" },
         {
           head: "Epoch",
           cell: (row) =>

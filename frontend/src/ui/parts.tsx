@@ -73,14 +73,16 @@ interface TableProps<Row> {
   columns: Column<Row>[];
   id: (row: Row) => string | number;
   empty?: ReactNode;
+  /** On a narrow screen each row is a card, whose values bear the heads of their columns. */
+  stack?: boolean;
 }
 
-export function Table<Row>({ label, rows, columns, id, empty = "Nothing yet." }: TableProps<Row>) {
+export function Table<Row>({ label, rows, columns, id, empty = "Nothing yet.", stack = false }: TableProps<Row>) {
   const style = (column: Column<Row>) =>
     [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || undefined;
   if (!rows.length) return <p className="empty">{empty}</p>;
   return (
-    <div className="table" role="region" aria-label={label} tabIndex={0}>
+    <div className={stack ? "table stack" : "table"} role="region" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -95,7 +97,11 @@ export function Table<Row>({ label, rows, columns, id, empty = "Nothing yet." }:
           {rows.map((row) => (
             <tr key={id(row)}>
               {columns.map((column, i) => (
-                <td key={i} className={style(column)}>
+                <td
+                  key={i}
+                  className={style(column)}
+                  data-head={typeof column.head === "string" ? column.head : undefined}
+                >
                   {column.cell(row)}
                 </td>
               ))}
@@ -133,9 +139,13 @@ export function Problem({ error }: { error: Error }) {
   return (
     <div className="problem" role="alert">
       <strong>{missing ? "Not found" : error.message}</strong>
-      <p>{error instanceof ApiError ? error.detail || error.message : "Reload the page to try again."}</p>
+      <p>{error instanceof ApiError ? sentence(error.detail || error.message) : "Reload the page to try again."}</p>
     </div>
   );
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 export function Stats({ items }: { items: [ReactNode, ReactNode, ReactNode?][] }) {
@@ -200,6 +210,11 @@ export function StateBadge({ state }: { state: State }) {
 
 export function Badge({ tone, children }: { tone: "good" | "bad" | "plain"; children: ReactNode }) {
   return <span className={`badge tone-${tone}`}>{children}</span>;
+}
+
+/** 0 buys, 1 sells. */
+export function Side({ side }: { side: number }) {
+  return <span className={side === 0 ? "side-buy" : "side-sell"}>{side === 0 ? "Buy" : "Sell"}</span>;
 }
 
 /** A hash, word or address, shortened; the button copies all of it. */

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 
+import { balanceOf } from "./balance";
 import { connect, follow } from "./connection";
 import type { Deployment } from "../../sdk/src/types";
 import { iconOf, sound } from "./discover";
@@ -28,6 +29,15 @@ test("a connection is the first account on the wallet's chain", async () => {
   expect(await connect(wallet)).toMatchObject({ address: ADDRESS, chainId: 31337, name: "A wallet" });
   await expect(connect({ info: INFO, provider: provider({ eth_requestAccounts: [] }) })).rejects.toThrow("no account");
   expect(await connect({ info: INFO, provider: provider({ eth_accounts: [] }) }, { quietly: true })).toBeNull();
+});
+
+test("an account's balance is a word of its node, or none", async () => {
+  const held = async (answer: string) => {
+    const answers = { eth_requestAccounts: [ADDRESS], eth_chainId: "0x1", eth_call: answer };
+    return balanceOf(await connect({ info: INFO, provider: provider(answers) }), `0x${"d".repeat(40)}`);
+  };
+  expect(await held(`0x${"0".repeat(61)}3e8`)).toBe(1000n);
+  await expect(held("0x")).rejects.toThrow("no balance");
 });
 
 test("changes of account and chain are told, and no more after the end", async () => {

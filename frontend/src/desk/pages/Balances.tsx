@@ -7,7 +7,7 @@ import { Badge, Page, Section, Table } from "../../ui/parts";
 import { desk } from "../Shell";
 import type { OwnedNote } from "../sdk";
 import { session, sync } from "../session";
-import { PROVEN, run } from "../tasks";
+import { PROVEN, run, tasks } from "../tasks";
 import { useStore } from "../store";
 import { useFee, useWay } from "./Senders";
 import { Deposit, Withdraw } from "./Move";
@@ -27,6 +27,7 @@ export const Balances = desk(() => {
       <Section title="By asset">
         <Table
           label="Balances"
+          stack
           rows={tokens}
           id={(token) => token.address}
           columns={[
@@ -112,14 +113,16 @@ function Notes({ token, notes }: { token: Token; notes: OwnedNote[] }) {
 
 export function Join({ token, pairs, done }: { token: Token; pairs: number; done: () => void }) {
   const { wallet } = useStore(session);
+  const { current } = useStore(tasks);
   const { sender, choice } = useWay(false);
   const { fee, problem } = useFee(token.address, sender);
+  const busy = current?.state === "running";
   const join = async () => {
-    done();
-    await run(`Join notes in ${tokenName(token)}`, PROVEN, (progress) =>
+    const joined = await run(`Join notes in ${tokenName(token)}`, PROVEN, (progress) =>
       wallet!.consolidate(token.address as `0x${string}`, { sender: sender!, fee: fee!, ...progress }),
     );
     await sync();
+    if (joined) done();
   };
   return (
     <div className="card form">
@@ -130,7 +133,12 @@ export function Join({ token, pairs, done }: { token: Token; pairs: number; done
       {choice}
       {problem && <p className="said bad">{problem}</p>}
       <div className="actions">
-        <button type="button" className="primary" disabled={!sender || fee === null} onClick={() => void join()}>
+        <button
+          type="button"
+          className="primary"
+          disabled={!sender || fee === null || busy}
+          onClick={() => void join()}
+        >
           Join {decimal(BigInt(2 * pairs), 0)} notes
         </button>
         <button type="button" onClick={done}>

@@ -1,10 +1,11 @@
 import { grouped, marketName, pairOf, price, quantity, tokenAmount, tokenName } from "../../format";
 import { useMarkets } from "../../pages/shared";
-import { BlockLink, EpochLink, Hash, Page, Section, Table, TxLink } from "../../ui/parts";
+import { BlockLink, EpochLink, Hash, Page, Section, Side, Table, TxLink } from "../../ui/parts";
 import { desk } from "../Shell";
 import { type Movement, type Trade, exportRows, toCsv } from "../sdk";
 import { session } from "../session";
 import { useStore } from "../store";
+import { Against } from "./improvement";
 import { tokenAt } from "./shared";
 
 const KINDS: Record<Movement["kind"], string> = {
@@ -23,9 +24,9 @@ export const History = desk(() => {
   const rows = [...view!.history].reverse();
   const trades = rows.filter(({ trade }, i) => trade && rows.findIndex((row) => row.trade === trade) === i);
   const marketOf = ({ market: id }: Trade) => markets.find(({ market }) => market === id);
-  const quote = (trade: Trade, units: bigint) => {
+  const at = (trade: Trade, ticks: bigint) => {
     const market = marketOf(trade);
-    return market ? `${tokenAmount(units, market.quote)} ${tokenName(market.quote)}` : grouped(units);
+    return market ? `${price(ticks, pairOf(market))} ${tokenName(market.quote)}` : grouped(ticks);
   };
   return (
     <Page
@@ -38,15 +39,19 @@ export const History = desk(() => {
       }
     >
       {trades.length > 0 && (
-        <Section title="Fills" note="Against the epoch’s reference and your own limit, over the whole fill">
+        <Section
+          title="Fills"
+          note="Against the epoch’s reference and your own limit, over the whole fill; plus is better"
+        >
           <Table
             label="Fills"
+            stack
             rows={trades.map(({ trade }) => trade!)}
             id={(trade) => `${trade.market}/${trade.epoch}/${trade.terms.price}/${trade.fill}`}
             columns={[
               { head: "Market", cell: (trade) => (marketOf(trade) ? marketName(marketOf(trade)!) : trade.market) },
-              { head: "Epoch", cell: ({ market, epoch }) => <EpochLink market={market} epoch={epoch} /> },
-              { head: "Side", cell: ({ terms }) => (terms.side === 0 ? "Buy" : "Sell") },
+              { head: "Epoch", cell: ({ market, epoch }) => <EpochLink market={market} epoch={epoch} plain /> },
+              { head: "Side", cell: ({ terms }) => <Side side={terms.side} /> },
               {
                 head: "Fill",
                 number: true,
@@ -57,29 +62,18 @@ export const History = desk(() => {
                     : grouped(trade.fill);
                 },
               },
-              {
-                head: "Price",
-                number: true,
-                cell: (trade) =>
-                  marketOf(trade) ? price(trade.price, pairOf(marketOf(trade)!)) : grouped(trade.price),
-              },
-              {
-                head: "Reference",
-                number: true,
-                wide: true,
-                cell: (trade) =>
-                  marketOf(trade) ? price(trade.reference, pairOf(marketOf(trade)!)) : grouped(trade.reference),
-              },
+              { head: "Price", number: true, cell: (trade) => at(trade, trade.price) },
+              { head: "Reference", number: true, cell: (trade) => at(trade, trade.reference) },
               {
                 head: "Against reference",
                 number: true,
-                cell: (trade) => (
-                  <span className={trade.againstReference < 0n ? "bad" : undefined}>
-                    {quote(trade, trade.againstReference)}
-                  </span>
-                ),
+                cell: (trade) => <Against units={trade.againstReference} token={marketOf(trade)?.quote} />,
               },
-              { head: "Against limit", number: true, cell: (trade) => quote(trade, trade.againstLimit) },
+              {
+                head: "Against limit",
+                number: true,
+                cell: (trade) => <Against units={trade.againstLimit} token={marketOf(trade)?.quote} />,
+              },
             ]}
           />
         </Section>
@@ -87,6 +81,7 @@ export const History = desk(() => {
       <Section title="Movements" note={`${grouped(rows.length)} up to block ${grouped(view!.block)}`}>
         <Table
           label="Movements"
+          stack
           rows={rows}
           id={(row) => `${row.transaction}/${row.kind}/${row.asset}/${row.amount}/${row.trade?.epoch ?? ""}`}
           empty="Nothing has moved yet."

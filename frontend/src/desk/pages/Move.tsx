@@ -1,9 +1,10 @@
 /** Value into the pool and out of it. */
 
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 
 import type { Token } from "../../api/types";
 import { tokenAmount, tokenName } from "../../format";
+import { balanceOf } from "../../wallets/balance";
 import { Choice, Field, Notice, Select } from "../parts";
 import type { Hex } from "../sdk";
 import { proveKey, session, signerOf, sync } from "../session";
@@ -18,25 +19,25 @@ const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 interface Entered {
   token: Token;
   amount: bigint | null;
-  fields: React.ReactNode;
+  fields: (hint: string) => React.ReactNode;
   clear: () => void;
 }
 
-function useAmount(tokens: Token[], hint: (token: Token) => string, first = tokens[0]!): Entered {
-  const [address, setAddress] = useState(first.address);
+function useAmount(tokens: Token[], first = tokens[0]!): Entered {
+  const [chosen, setChosen] = useState<string | null>(null);
   const [text, setText] = useState("");
-  const token = tokens.find((one) => one.address === address) ?? tokens[0]!;
+  const token = tokens.find((one) => one.address === chosen) ?? first;
   const parsed = parseAmount(text, token);
   return {
     token,
     amount: "value" in parsed ? parsed.value : null,
     clear: () => setText(""),
-    fields: (
+    fields: (hint) => (
       <div className="pair">
         <Select
           label="Asset"
           value={token.address}
-          onChange={setAddress}
+          onChange={setChosen}
           options={tokens.map((one) => [one.address, tokenName(one)])}
         />
         <Field
@@ -44,7 +45,7 @@ function useAmount(tokens: Token[], hint: (token: Token) => string, first = toke
           value={text}
           onChange={setText}
           unit={tokenName(token)}
-          hint={hint(token)}
+          hint={hint}
           problem={"problem" in parsed ? parsed.problem : null}
           numeric
         />
@@ -53,12 +54,29 @@ function useAmount(tokens: Token[], hint: (token: Token) => string, first = toke
   };
 }
 
+/** What the connected account holds of a token; null while that is not known. */
+function useHeld(token: Token): bigint | null {
+  const { connection, view } = useStore(session);
+  const [found, setFound] = useState<{ token: Token["address"]; units: bigint } | null>(null);
+  useEffect(() => {
+    let current = true;
+    balanceOf(connection!, token.address as Hex).then(
+      (units) => current && setFound({ token: token.address, units }),
+      () => current && setFound(null),
+    );
+    return () => void (current = false);
+  }, [connection, token.address, view?.block]);
+  return found?.token === token.address ? found.units : null;
+}
+
 export function Deposit({ tokens }: { tokens: Token[] }) {
   const state = useStore(session);
   const { current } = useStore(tasks);
   const [halves, setHalves] = useState<"one" | "two">("two");
   const [problem, setProblem] = useState<string | null>(null);
-  const { token, amount, fields, clear } = useAmount(tokens, () => "From your account into a note of your key");
+  const { token, amount, fields, clear } = useAmount(tokens);
+  const held = useHeld(token);
+  const short = held !== null && amount !== null && amount > held;
   const signer = signerOf(state);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -77,7 +95,8 @@ export function Deposit({ tokens }: { tokens: Token[] }) {
   };
   return (
     <form className="card form" aria-label="Deposit" onSubmit={(event) => void submit(event)}>
-      {fields}
+      {fields(held === null ? "From your account" : `${tokenAmount(held, token)} ${tokenName(token)} in your account`)}
+      {short && <p className="said bad">Your account does not hold that much.</p>}
       <Choice
         legend="As"
         row
@@ -95,7 +114,11 @@ export function Deposit({ tokens }: { tokens: Token[] }) {
       )}
       {problem && <Notice tone="bad">{problem}</Notice>}
       <div className="actions">
-        <button type="submit" className="primary" disabled={!signer || amount === null || current?.state === "running"}>
+        <button
+          type="submit"
+          className="primary"
+          disabled={!signer || amount === null || short || current?.state === "running"}
+        >
           Deposit
         </button>
         <span className="note">Your wallet asks to approve the token, then to deposit.</span>
@@ -112,11 +135,7 @@ export function Withdraw({ tokens }: { tokens: Token[] }) {
   const recipient = typed ?? state.connection?.address ?? "";
   const { sender, choice } = useWay(false);
   const usable = (one: Token) => funding(view!.notes, one.address, 0n).usable;
-  const { token, amount, fields, clear } = useAmount(
-    tokens,
-    (one) => `${tokenAmount(usable(one), one)} ${tokenName(one)} spendable`,
-    tokens.find(usable),
-  );
+  const { token, amount, fields, clear } = useAmount(tokens, tokens.find(usable));
   const { fee, problem } = useFee(token.address, sender);
   const funded = amount === null ? null : funding(view!.notes, token.address, amount + (fee ?? 0n)).state;
   const submit = async (event: FormEvent) => {
@@ -134,7 +153,7 @@ export function Withdraw({ tokens }: { tokens: Token[] }) {
   const ready = sender && fee !== null && funded === "covered" && ADDRESS.test(recipient);
   return (
     <form className="card form" aria-label="Withdraw" onSubmit={(event) => void submit(event)}>
-      {fields}
+      {fields(`${tokenAmount(usable(token), token)} ${tokenName(token)} spendable`)}
       {funded !== null && funded !== "covered" && <p className="said bad">{WHY[funded]}</p>}
       <Field
         label="To"

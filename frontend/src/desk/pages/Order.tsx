@@ -290,7 +290,7 @@ function useQuote(market: number | null, terms: Terms | null): Check[] {
     const show = (checks: Check[]) => current && setSaid(checks);
     const timer = window.setTimeout(() => {
       quote(market!, terms!).then(
-        ({ checks }) => show(checks.map(agentCheck)),
+        ({ checks }) => show(agentChecks(checks)),
         (error: unknown) => show([{ name: "Agent", state: "bad", text: explain(error) }]),
       );
     }, QUOTE_MS);
@@ -302,10 +302,17 @@ function useQuote(market: number | null, terms: Terms | null): Check[] {
   return said;
 }
 
-function agentCheck({ name, passed, reason }: Quote["checks"][number]): Check {
-  const text = reason ?? "Passed";
-  const words = name.replaceAll("_", " ");
-  return { name: words[0]!.toUpperCase() + words.slice(1), state: passed ? "good" : "bad", text };
+/** What the agent refuses, each by itself; what it passes, in one line. */
+function agentChecks(checks: Quote["checks"]): Check[] {
+  const words = (name: string) => name.replaceAll("_", " ");
+  const refused = checks.filter(({ passed }) => !passed);
+  const passed = checks.filter((check) => check.passed).map(({ name }) => words(name));
+  return [
+    ...refused.map(({ name, reason }): Check => {
+      return { name: words(name[0]!.toUpperCase() + name.slice(1)), state: "bad", text: reason ?? "Refused" };
+    }),
+    ...(passed.length ? [{ name: "Agent", state: "good" as const, text: `Passed: ${passed.join(", ")}` }] : []),
+  ];
 }
 
 function worst(

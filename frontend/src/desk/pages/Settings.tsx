@@ -1,6 +1,6 @@
 import { type FormEvent, useRef, useState } from "react";
 
-import { time } from "../../format";
+import { grouped, time } from "../../format";
 import { Badge, Facts, Page, Section, Word } from "../../ui/parts";
 import { agent } from "../agent";
 import { Field, Notice, Select } from "../parts";
@@ -126,9 +126,9 @@ function Credential() {
         {issued ? (
           <Facts
             items={[
-              ["Number", String(issued.id)],
-              ["Tier", String(issued.credential.tier)],
-              ["Jurisdiction", String(issued.credential.jurisdiction)],
+              ["Number", <span className="mono">{issued.id}</span>],
+              ["Tier", <span className="mono">{String(issued.credential.tier)}</span>],
+              ["Jurisdiction", <span className="mono">{String(issued.credential.jurisdiction)}</span>],
               ["Expires, UTC", <span className="mono">{time(Number(issued.credential.expiry))}</span>],
             ]}
           />
@@ -166,7 +166,10 @@ function Agent() {
               ["Address", <span className="mono">{shown.url}</span>],
               ["State", <Badge tone={shown.state === "running" ? "good" : "bad"}>{shown.state}</Badge>],
               ...(shown.status
-                ? ([["Block", <span className="mono">{shown.status.block}</span>]] as [string, React.ReactNode][])
+                ? ([["Block", <span className="mono">{grouped(shown.status.block)}</span>]] as [
+                    string,
+                    React.ReactNode,
+                  ][])
                 : []),
             ]}
           />
@@ -231,7 +234,7 @@ function Carrier() {
           value={text}
           onChange={setText}
           problem={wrong}
-          hint="On this machine or under this page’s own address; empty for none"
+          hint={`http://127.0.0.1:… on this machine, or ${location.origin}/… under this page’s address; empty for none`}
         />
         {problem && <Notice tone="bad">{problem}</Notice>}
         <div className="actions">
