@@ -14,7 +14,8 @@ from offchain.holdings import OwnedNote
 from offchain.notes import QUANTITY_BITS, Side
 from offchain.records import Windows
 
-CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+# Not a dot first: a client of HTTP folds `/v1/orders/..` away.
+CLIENT_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,63}")
 CHAIN_PREFIX = "chain:"
 """How orders are named that the agent found on the chain; no client may choose such a name."""
 
@@ -88,7 +89,7 @@ class Ticket:
 def check_name(name: str, what: str, source: str | None = None) -> None:
     """TicketRefused bad_ticket unless a client may so name an order of that source, or a movement."""
     if not isinstance(name, str) or not CLIENT_ID.fullmatch(name):
-        raise TicketRefused("bad_ticket", f"{what} must be 1 to 64 letters, digits, or any of . _ : -")
+        raise TicketRefused("bad_ticket", f"{what} must be 1 to 64 letters, digits, or any of . _ : -, and not begin with a dot")
     for prefix, owner in {CHAIN_PREFIX: "agent", AUTO: "agent", **RESERVED}.items():
         if name.startswith(prefix) and (owner == "agent" or source != owner):
             raise TicketRefused("bad_ticket", f"{what} must not begin with {prefix}: what the {owner} makes is named so")

@@ -112,7 +112,7 @@ class Application:
         identifier = reports.client_id(name, message.get(tags.CL_ORD_ID))
         if not CLIENT_ID.fullmatch(identifier):
             longest = 64 - len(reports.client_id(name, ""))
-            raise Refused(reports.OTHER, f"ClOrdID must be 1 to {longest} letters, digits, or any of . _ : -")
+            raise Refused(reports.OTHER, f"ClOrdID must be 1 to {longest} letters, digits, or any of . _ : -, and not begin with a dot")
         quantity = _whole(message, tags.ORDER_QTY, "OrderQty", "lots", reports.WRONG_QUANTITY)
         price = _whole(message, tags.PRICE, "Price", "quote units a lot", reports.OTHER)
         try:
@@ -157,7 +157,7 @@ class Application:
         elif order.ended or order.state == OrderState.REVEALED:
             return [_not_canceled(order, cl_ord_id, reports.CANCEL_TOO_LATE, f"the order is {order.state}")]
         elif not CLIENT_ID.fullmatch(cl_ord_id):
-            text = "ClOrdID must be 1 to 64 letters, digits, or any of . _ : -"
+            text = "ClOrdID must be 1 to 64 letters, digits, or any of . _ : -, and not begin with a dot"
             return [_not_canceled(order, cl_ord_id, reports.CANCEL_OTHER, text)]
         elif not self.store.begin_cancel(name, cl_ord_id, original, [_pending_cancel(order, row, cl_ord_id)]):
             text = "another cancel request is not decided, or the order has ended"

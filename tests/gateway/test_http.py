@@ -65,7 +65,7 @@ def test_cancels(gateway):
     [
         {"quantity": 4}, {"quantity": "0"}, {"quantity": "-1"}, {"quantity": "04"}, {"quantity": "4.0"}, {"quantity": "٤"},
         {"quantity": str(BIG + 1)}, {"price": ""}, {"price": "1e3"}, {"side": "BUY"}, {"side": 0}, {"market": "0"}, {"market": -1},
-        {"market": True}, {"market": 9}, {"client_id": ""}, {"client_id": "a b"}, {"client_id": "x" * 65}, {"client_id": "a\n"},
+        {"market": True}, {"market": 9}, {"client_id": ""}, {"client_id": "a b"}, {"client_id": "x" * 65}, {"client_id": "a\n"}, {"client_id": ".."},
         {"client_id": "chain:7"}, {"epoch": "1"}, {"epoch": -1}, {"more": 1},
     ],
     ids=str,
