@@ -6,8 +6,11 @@
  *
  * The plan: { base, rpc, key, out, patience, looks: [{ name, width, height, scheme }], steps }. A step is one of
  * `page.mjs` (see `act`), or { go: PATH }, { shot } (a picture and axe's judgement in every look), { decline: METHOD },
- * { onto: CHAIN ID }, { save: BUTTON, into } (the text of the file that it gives), { leave: true } (the tab shows nothing of ours). `say` and
- * `ask` steps go to stderr, for whoever moves the chain; an `ask` waits for a line on stdin.
+ * { onto: CHAIN ID }, { save: BUTTON, into } (the text of the file that it gives), { leave: true } (the tab shows
+ * nothing of ours), { permit: [PERMISSION] } (these and no others), { clock: true } (from here on time can be passed),
+ * { pass: TIME }, { heap: NAME } (what of the plan's `secrets` the page's memory holds, see `remembered`). `say` and `ask`
+ * steps go to stderr, for whoever moves the chain; an `ask` waits for a line on stdin. What notifications say is in
+ * `told`.
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
@@ -17,7 +20,7 @@ import { act, launch, overflow, reach, violations } from "./page.mjs";
 import { LocalWallet } from "./provider.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const report = { shots: [], read: {}, failed: null, console: [], outside: [], asked: [] };
+const report = { shots: [], read: {}, failed: null, console: [], outside: [], asked: [], told: [] };
 
 mkdirSync(plan.out, { recursive: true });
 const browser = await launch(plan.chromium);
@@ -39,6 +42,8 @@ async function use() {
   });
   const wallet = new LocalWallet({ rpc: plan.rpc, key: plan.key });
   await wallet.install(context);
+  await context.exposeFunction("__told", (title, body) => void report.told.push([title, body]));
+  await context.addInitScript(listening);
   const page = await context.newPage();
   page.setDefaultTimeout(plan.patience);
   page.on("request", (request) => {
@@ -70,10 +75,49 @@ async function take(page, wallet, step) {
       await page.getByRole("button", { name: step.save }).click();
       report.read[step.into] = readFileSync(await (await coming).path(), "utf8");
     } else if (step.leave) await page.goto("about:blank");
+    else if (step.permit) await page.context().grantPermissions(step.permit, { origin: plan.base });
+    else if (step.clock) await page.clock.install();
+    else if (step.pass) await page.clock.fastForward(step.pass);
+    else if (step.heap) report.read[step.heap] = await remembered(page, step.tries ?? 1);
     else await act(page, step, report);
   } catch (error) {
     throw new Error(`at ${JSON.stringify(step)}: ${error.message}`);
   }
+}
+
+/** Runs in the page: notifications are the browser's own, and are told of besides. */
+function listening() {
+  window.Notification = class extends Notification {
+    constructor(title, options) {
+      super(title, options);
+      void window.__told(title, options?.body);
+    }
+  };
+}
+
+/** Names of the plan's secrets that are texts in the page's memory, and how many viewing keys (`scalar`) it holds. */
+async function remembered(page, tries) {
+  const client = await page.context().newCDPSession(page);
+  let text = "";
+  client.on("HeapProfiler.addHeapSnapshotChunk", ({ chunk }) => (text += chunk));
+  await client.send("HeapProfiler.enable");
+  await client.send("HeapProfiler.collectGarbage");
+  await client.send("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
+  await client.detach();
+  const { snapshot, nodes, edges, strings } = JSON.parse(text);
+  const { node_fields, node_types, edge_fields: fields, edge_types } = snapshot.meta;
+  const [kind, name, to] = ["type", "name_or_index", "to_node"].map((field) => fields.indexOf(field));
+  const [type, bigint] = [node_fields.indexOf("type"), node_types[0].indexOf("bigint")];
+  const [property, scalar] = [edge_types[kind].indexOf("property"), strings.indexOf("scalar")];
+  let keys = 0;
+  for (let i = 0; i < edges.length; i += fields.length)
+    if (edges[i + kind] === property && edges[i + name] === scalar && nodes[edges[i + to] + type] === bigint) keys += 1;
+  const texts = Object.entries(plan.secrets).filter(([, secret]) => strings.some((one) => one.includes(secret)));
+  const found = { keys, texts: texts.map(([what]) => what) };
+  if (tries === 1 || !(keys || texts.length)) return found;
+  // What was under way, such as a connection that closes, goes a little later.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  return remembered(page, tries - 1);
 }
 
 async function shoot(page, name) {

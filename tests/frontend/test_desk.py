@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from tests.frontend import scene as stage
 from tests.world import anvil, build_world
 
 PICTURES = BUILD / "shots"
-DEPOSIT = "100"
+DEPOSIT, ANOTHER = "100", "20"
 WITHDRAWAL = "10.5"
 TRADER = "ash"
+LARGE = {"Quantity": "2.1", "Limit": "52"}
+"""109.3092 USD with its fee: less than the 120 that are held, and more than any two notes of 50, 50 and 20."""
 
 
 @dataclass
@@ -41,17 +44,20 @@ def use(tmp_path_factory):
             desk.office(world, url, TRADER, folder, address) as office,
         ):
             chain = desk.Chain(world, office)
+            credential = (folder / "credential.json").read_text()[:50]
+            secrets = {"key": f"{trader.key.sk:064x}", "credential": credential}
             plan = {
                 "base": address, "rpc": url, "key": trader.account.key.hex(), "out": str(PICTURES), "looks": desk.LOOKS,
-                "services": [office.address], "patience": 120_000, "steps": _steps(folder / "credential.json", office),
+                "services": [office.address], "patience": 120_000, "secrets": secrets,
+                "steps": _steps(folder / "credential.json", office),
             }  # fmt: skip
             yield Use(chain, desk.walk(plan, chain, folder))
 
 
 def _steps(credential: Path, office: desk.Office) -> list[dict]:
     return [
-        *_connecting(), *_setting_up(credential), *_depositing(), *_cancelling(), *_trading(), *_after(),
-        *_handing_over(office), *_coming_back(),
+        *_connecting(), *_setting_up(credential), *_depositing(), *_joining(), *_cancelling(), *_trading(), *_after(),
+        *_handing_over(office), *_coming_back(), *_left_alone(),
     ]  # fmt: skip
 
 
@@ -71,7 +77,12 @@ def _setting_up(credential: Path) -> list[dict]:
         {"go": "/desk/settings"}, {"file": "The issuer’s file", "path": str(credential)}, {"see": "dt", "text": "Tier"},
         {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"fill": "The same again", "text": desk.PASSPHRASE},
         {"click": "Seal in this browser"}, {"see": ".badge", "text": "sealed in this browser"}, {"shot": "settings"},
+        {"permit": []}, _NOTIFY, {"see": "[role=alert]", "text": "does not allow it"},
+        {"count": "input:checked", "of": 0},
     ]  # fmt: skip
+
+
+_NOTIFY = {"click": "Tell me when an order is filled", "role": "checkbox"}
 
 
 def _depositing() -> list[dict]:
@@ -82,6 +93,20 @@ def _depositing() -> list[dict]:
         {"see": ".task-stages .on", "text": "Proof"}, {"shot": "proving"},
         {"see": ".task-done"}, {"say": "confirm"}, {"see": ".badge", "text": "waits for the tree"},
         {"say": "advance"}, {"see": ".badge", "text": "spendable"}, {"shot": "balances"},
+    ]  # fmt: skip
+
+
+def _joining() -> list[dict]:
+    """A ticket that three notes cover and no two of them."""
+    form = "form[aria-label=Deposit]"
+    ticket = [{"fill": name, "text": text} for name, text in LARGE.items()]
+    return [
+        {"fill": "Amount", "text": ANOTHER, "within": form}, {"click": "One note", "role": "radio", "within": form},
+        {"click": "Deposit", "within": form}, {"see": ".task-done", "text": f"Deposit {ANOTHER}"}, {"say": "advance"},
+        {"count": "td .tone-good", "of": 3}, {"go": "/desk/order"}, *ticket,
+        {"see": ".desk-checks .bad", "text": "join them"}, {"shot": "joining"}, {"click": "Join 2 notes"},
+        {"see": ".task-done", "text": "Join notes in USD"}, {"gone": ".ticket-side .form"}, {"say": "advance"},
+        {"see": ".desk-checks .good", "text": "120 USD held, 109.3092 USD locked"},
     ]  # fmt: skip
 
 
@@ -100,22 +125,31 @@ def _cancelling() -> list[dict]:
         {"fill": "Quantity", "text": "7"}, {"fill": "Limit", "text": "52"},
         {"see": ".desk-checks .bad", "text": "deposit more"}, {"shot": "refused"},
         *_ticket(desk.BUYS), {"see": ".desk-checks .good", "text": "Order 1 of your 2"}, {"gone": ".desk-checks .bad"},
-        {"shot": "order"}, {"click": "Prove and send"},
-        {"click": "Cancel"}, {"see": ".task-cancelled", "text": "Nothing was sent"},
-        {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
+        {"shot": "order"}, {"click": "Prove and send"}, *_meanwhile(),
+        {"click": "Cancel", "within": ".task"}, {"see": ".task-cancelled", "text": "Nothing was sent"},
+        {"go": "/desk/order"}, *_ticket(desk.BUYS), {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
         {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"}, {"see": ".notice-warn", "text": "Keep this page open"},
         {"shot": "sealed"}, {"click": "Cancel", "within": "td", "loose": True}, {"shot": "cancelling"}, {"click": "Cancel the order"},
         {"see": ".task-done"}, {"say": "confirm"}, {"see": "td .badge", "text": "cancelled"}, {"gone": ".notice-warn"},
     ]  # fmt: skip
 
 
+def _meanwhile() -> list[dict]:
+    """The page turns to others while it proves."""
+    proving = {"see": ".task-running .on", "text": "Proof"}
+    return [proving, {"go": "/desk/blotter"}, {"see": "h1", "text": "Blotter"}, proving]
+
+
 def _trading() -> list[dict]:
-    """Revealed by the page itself, since no agent is paired."""
+    """Revealed by the page itself, since no agent is paired: declined in the wallet, and then by hand."""
     return [
         {"go": "/desk/order"}, *_ticket(desk.BUYS), {"see": ".desk-checks .good", "text": "Order 2 of your 2"},
         {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
         {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"},
-        {"say": "meet"}, {"see": ".task-done", "text": "Reveal"}, {"say": "confirm"},
+        {"decline": "eth_sendTransaction"}, {"say": "meet"}, {"see": ".task-failed", "text": "You declined it"},
+        {"see": ".due", "text": "Reveal due in"}, {"see": "td .warn", "text": "reveal due in"}, {"shot": "due"},
+        {"click": "Reveal", "within": ".due"}, {"see": ".task-done", "text": "Reveal"}, {"count": ".due", "of": 0},
+        {"say": "confirm"},
         {"see": "td .badge", "text": "revealed"}, {"say": "settle"}, {"see": "td .badge", "text": "filled"},
         {"shot": "blotter"},
     ]  # fmt: skip
@@ -125,7 +159,6 @@ def _after() -> list[dict]:
     form = "form[aria-label=Withdraw]"
     return [
         {"go": "/desk/history"}, {"see": "td", "text": "Deposit"}, {"shot": "history"},
-        {"save": "Export as CSV", "into": "csv"},
         {"go": "/desk"}, {"choose": "Asset", "text": "USD", "within": form},
         {"fill": "Amount", "text": WITHDRAWAL, "within": form}, {"click": "Withdraw", "within": form},
         {"see": ".task-done", "text": "Withdraw"}, {"say": "confirm"},
@@ -136,23 +169,33 @@ def _handing_over(office: desk.Office) -> list[dict]:
     """To the agent, which commits and reveals while no page is open."""
     return [
         {"say": "agent"}, {"go": "/desk/settings"}, {"fill": "Agent’s address", "text": office.address},
-        {"fill": "API key", "text": office.token}, {"click": "Pair"}, {"see": ".lamp-good"}, {"shot": "paired"},
+        {"fill": "API key", "text": office.token}, {"click": "Pair"}, {"see": ".lamp-good"},
+        {"permit": ["notifications"]}, _NOTIFY, {"see": "input:checked"}, {"shot": "paired"},
         {"say": "open"}, {"go": "/desk/order"}, *_ticket(desk.HANDED),
         {"count": ".desk-checks .bad", "of": 0}, {"shot": "handing"}, {"click": "Hand it over"},
         {"see": ".task-done", "text": "by the agent"}, {"say": "committed"}, {"go": "/desk/blotter"},
         {"see": "td .badge", "text": "sealed"}, {"count": ".notice-warn", "of": 0}, {"shot": "handed"},
-        {"leave": True}, {"say": "meet"}, {"say": "revealed"}, {"say": "settle"},
+        {"leave": True}, {"say": "meet"}, {"say": "revealed"}, {"say": "confirm"},
     ]  # fmt: skip
 
 
 def _coming_back() -> list[dict]:
     """The passphrase opens what is kept, without a signature; the agent is paired again by itself."""
     return [
-        {"go": "/desk"}, {"fill": "Passphrase", "text": "quite another passphrase"}, {"click": "Unlock"},
+        {"clock": True}, {"go": "/desk"}, {"fill": "Passphrase", "text": "quite another passphrase"}, {"click": "Unlock"},
         {"see": "[role=alert]", "text": "wrong passphrase"}, {"shot": "unlock"},
         {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"click": "Unlock"}, {"see": "h1", "text": "Balances"},
-        {"see": ".lamp-good"}, {"go": "/desk/blotter"}, {"count": "td .tone-good", "of": 2}, {"shot": "filled"},
-        {"go": "/desk/history"}, {"see": "td", "text": "Withdrawal"}, {"click": "Lock"}, {"see": "h1", "text": "Desk"},
+        {"see": ".lamp-good"}, {"go": "/desk/blotter"}, {"see": "td .badge", "text": "revealed"}, {"say": "settle"},
+        {"count": "td .tone-good", "of": 2}, {"shot": "filled"},
+        {"go": "/desk/history"}, {"see": "td", "text": "Withdrawal"}, {"save": "Export as CSV", "into": "csv"},
+    ]  # fmt: skip
+
+
+def _left_alone() -> list[dict]:
+    """A quarter of an hour without a key or click: the page forgets its secrets, and asks again."""
+    return [
+        {"heap": "open"}, {"pass": "10:00"}, {"see": "h1", "text": "History"}, {"pass": "06:00"},
+        {"see": "h1", "text": "Desk"}, {"see": "label", "text": "Passphrase"}, {"heap": "locked", "tries": 5},
     ]  # fmt: skip
 
 
@@ -185,12 +228,49 @@ def test_the_chain_holds_what_the_page_showed(use):
     assert (cancelled.fate, cancelled.forfeited) == (Fate.CANCELLED, 0)
     assert (status.placed.order.terms, status.fill) == (desk.BUYS, desk.SELLS.quantity)
     assert (handed.placed.order.terms, handed.fill) == (desk.HANDED, desk.HANDED.quantity)
+
+
+def test_the_history_exported_is_what_the_chain_holds_to_the_unit(use):
+    """Its amounts sum to the balances that the same key has in Python, and each row is of its transaction."""
+    world = use.chain.world
     rows = list(csv.DictReader(io.StringIO(use.report["read"]["csv"])))
-    [deposited] = [row for row in rows if row["kind"] == "deposit"]
-    assert int(deposited["amount"]) == 100 * 10**6
-    fills = {row["asset"].lower(): row for row in rows if row["kind"] == "fill"}
-    terms = world.market
-    payment = pay(desk.BUYS, status.fill, status.price, terms.lot, terms.fee_bps)
-    assert int(fills[terms.base.lower()]["amount"]) == payment.base
-    paid = desk.BUYS.lock(terms.lot, terms.fee_bps) - payment.quote
-    assert int(fills[terms.quote.lower()]["amount"]) == -paid
+    balances = defaultdict(int)
+    for row in rows:
+        balances[int(row["asset"], 16)] += int(row["amount"])
+        assert world.chain.web3.eth.get_transaction(row["transaction"])["blockNumber"] == int(row["block"])
+    restored = world.restore(TRADER)
+    assert {asset: amount for asset, amount in balances.items() if amount} == restored.balances()
+    moved = [(row["kind"], int(row["amount"])) for row in rows if row["kind"] in ("deposit", "withdrawal")]
+    assert moved == [("deposit", 100 * 10**6), ("deposit", 20 * 10**6), ("withdrawal", -10_500_000)]
+    assert [row["kind"] for row in rows].count("joined") == 1
+    account = world.traders[TRADER].account.address
+    assert {row["account"] for row in rows if row["kind"] in ("deposit", "withdrawal")} == {account}
+
+
+def test_fills_are_exported_with_their_order_and_what_it_gained(use):
+    world, terms = use.chain.world, use.chain.world.market
+    rows = list(csv.DictReader(io.StringIO(use.report["read"]["csv"])))
+    for status in world.restore(TRADER).orders()[1:]:
+        order = status.placed.order.terms
+        mine = [row for row in rows if row["kind"] == "fill" and int(row["epoch"]) == status.placed.order.epoch]
+        base, quote = sorted(mine, key=lambda row: int(row["asset"], 16) != int(terms.base, 16))
+        payment = pay(order, status.fill, status.price, terms.lot, terms.fee_bps)
+        assert int(base["amount"]) == payment.base
+        assert int(quote["amount"]) == payment.quote - order.lock(terms.lot, terms.fee_bps)
+        for row in (base, quote):
+            said = [row[name] for name in ("market", "side", "quantity", "limit", "fill", "price")]
+            assert said == ["0", "buy", *map(str, (order.quantity, order.price, status.fill, status.price))]
+            assert int(row["against limit"]) == (order.price - status.price) * status.fill
+            assert int(row["against reference"]) == (int(row["reference"]) - status.price) * status.fill
+
+
+def test_a_fill_is_told_of_where_that_is_allowed_and_without_amounts(use):
+    """The first came while the browser refused it, the second after it was allowed."""
+    *_, handed = use.chain.world.restore(TRADER).orders()
+    assert use.report["told"] == [["Shadowpool", f"An order of epoch {handed.placed.order.epoch} was filled."]]
+
+
+def test_a_page_left_alone_forgets_its_secrets(use):
+    before, after = use.report["read"]["open"], use.report["read"]["locked"]
+    assert before["texts"] == ["key", "credential"] and before["keys"] > 0
+    assert after == {"keys": 0, "texts": []}
