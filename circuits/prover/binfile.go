@@ -55,6 +55,14 @@ func appendLimbs(b []byte, l limbs) []byte {
 	return b
 }
 
+func addLimbs(a, b limbs) (sum limbs) {
+	var carry uint64
+	for i := range a {
+		sum[i], carry = bits.Add64(a[i], b[i], carry)
+	}
+	return sum
+}
+
 // holds says whether a number is canonical, that is below the modulus.
 func (m *modulus) holds(l limbs) bool {
 	var borrow uint64

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"sync"
 	"time"
 
-	"github.com/consensys/gnark-crypto/ecc"
 	"github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr/fft"
@@ -119,7 +117,8 @@ func each(n int, work func(i int)) {
 func (k *zkey) rows(matrix uint32, witness []fr.Element) []fr.Element {
 	out := make([]fr.Element, k.domain)
 	for i := range k.coefficientCount() {
-		if t, _ := k.coefficient(i); t.matrix == matrix {
+		if k.matrixOf(i) == matrix {
+			t, _ := k.coefficient(i)
 			t.value.Mul(&t.value, &witness[t.wire])
 			out[t.row].Add(&out[t.row], &t.value)
 		}
@@ -134,78 +133,31 @@ func (k *zkey) rows(matrix uint32, witness []fr.Element) []fr.Element {
 
 // prove computes a proof blinded by fresh random r and s (Groth 2016, section 3.2).
 func (k *zkey) prove(witness, quotient []fr.Element) (*proof, error) {
-	var r, s, rs fr.Element
+	var r, s fr.Element
 	for _, e := range []*fr.Element{&r, &s} {
 		if _, err := e.SetRandom(); err != nil {
 			return nil, fmt.Errorf("the system's random source failed: %w; no proof was made", err)
 		}
 	}
-	rs.Mul(&r, &s).Neg(&rs)
-	a, err := sumG1(k.a, witness, &k.vk.alpha, &k.delta1, &r)
-	if err != nil {
-		return nil, err
+	one := fr.One()
+	a := newCombination(1, len(witness))
+	b := newCombination(2, len(witness))
+	c := newCombination(1, 2*len(witness)+len(quotient))
+	// C's part s·(A less r·delta) + r·(the B of G1) is s·A + r·(beta + Σ w·B): r·s·delta stands in both.
+	if !a.add(k.a, witness, one) || !b.add(k.b2, witness, one) ||
+		!c.add(k.h, quotient, one) || !c.add(k.c, witness[k.public+1:], one) || !c.add(k.b1, witness, r) {
+		return nil, errPoint
 	}
-	b1, err := sumG1(k.b1, witness, &k.beta1, &k.delta1, &s)
-	if err != nil {
-		return nil, err
-	}
-	b, err := sumG2(k.b2, witness, &k.vk.beta, &k.vk.delta, &s)
-	if err != nil {
-		return nil, err
-	}
-	h, err := sumG1(k.h, quotient, &bn254.G1Affine{}, a, &s)
-	if err != nil {
-		return nil, err
-	}
-	h2, err := sumG1(k.c, witness[k.public+1:], h, b1, &r)
-	if err != nil {
-		return nil, err
-	}
-	var c, t bn254.G1Affine
-	c.Add(h2, t.ScalarMultiplication(&k.delta1, bigOf(&rs)))
-	return &proof{*a, c, *b}, nil
+	sumAll(c, b, a)
+	p := &proof{a: *a.g1(), b: *b.g2(), c: *c.g1()}
+	p.a.Add(&p.a, &k.vk.alpha).Add(&p.a, mulG1(&k.delta1, &r))
+	p.b.Add(&p.b, &k.vk.beta).Add(&p.b, new(bn254.G2Affine).ScalarMultiplication(&k.vk.delta, bigOf(&s)))
+	p.c.Add(&p.c, mulG1(&p.a, &s)).Add(&p.c, mulG1(&k.beta1, &r))
+	return p, nil
 }
 
-// sumG1 returns Σ scalars·points + plus + factor·times. Terms that are zero are left out.
-func sumG1(section []byte, scalars []fr.Element, plus, times *bn254.G1Affine, factor *fr.Element) (*bn254.G1Affine, error) {
-	points := make([]bn254.G1Affine, 0, len(scalars)+2)
-	kept := make([]fr.Element, 0, len(scalars)+2)
-	for i := range scalars {
-		if scalars[i].IsZero() {
-			continue
-		}
-		var p bn254.G1Affine
-		if !decodeG1(section[i*sizeG1:], &p) {
-			return nil, errPoint
-		}
-		if !p.IsInfinity() {
-			points, kept = append(points, p), append(kept, scalars[i])
-		}
-	}
-	points, kept = append(points, *plus, *times), append(kept, fr.One(), *factor)
-	return new(bn254.G1Affine).MultiExp(points, kept, multiExp())
-}
-
-// sumG2 is sumG1 in the other group.
-func sumG2(section []byte, scalars []fr.Element, plus, times *bn254.G2Affine, factor *fr.Element) (*bn254.G2Affine, error) {
-	points := make([]bn254.G2Affine, 0, len(scalars)+2)
-	kept := make([]fr.Element, 0, len(scalars)+2)
-	for i := range scalars {
-		if scalars[i].IsZero() {
-			continue
-		}
-		var p bn254.G2Affine
-		if !decodeG2(section[i*sizeG2:], &p) {
-			return nil, errPoint
-		}
-		if !p.IsInfinity() {
-			points, kept = append(points, p), append(kept, scalars[i])
-		}
-	}
-	points, kept = append(points, *plus, *times), append(kept, fr.One(), *factor)
-	return new(bn254.G2Affine).MultiExp(points, kept, multiExp())
+func mulG1(p *bn254.G1Affine, factor *fr.Element) *bn254.G1Affine {
+	return new(bn254.G1Affine).ScalarMultiplication(p, bigOf(factor))
 }
 
 var errPoint = badInput("the key holds a coordinate beyond the field; make it again with `setup`")
-
-func multiExp() ecc.MultiExpConfig { return ecc.MultiExpConfig{NbTasks: runtime.GOMAXPROCS(0)} }

@@ -174,6 +174,11 @@ func (k *zkey) coefficient(i int) (term, bool) {
 	}, frModulus.holds(value)
 }
 
+// matrixOf is coefficient(i).matrix, for a fraction of the time.
+func (k *zkey) matrixOf(i int) uint32 {
+	return binary.LittleEndian.Uint32(k.coefficients[i*sizeCoefficient:])
+}
+
 func (k *zkey) coefficientCount() int { return len(k.coefficients) / sizeCoefficient }
 
 type (
