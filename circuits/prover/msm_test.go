@@ -75,6 +75,97 @@ func TestCombinationAgreesWithGnark(t *testing.T) {
 	}
 }
 
+// A width is otherwise chosen by the number of terms; none of the wide ones by a number that a test could afford.
+func TestCombinationOfEveryWidth(t *testing.T) {
+	edges := scalars(t)
+	p, q := baseG1(len(edges)).mul(edges), baseG2(len(edges)).mul(edges)
+	want1, want2 := combine(t, p, q, edges, fr.One())
+	for width := 2; width <= 17; width++ {
+		a, b := newCombination(1, 0), newCombination(2, 0)
+		a.add(appendG1(nil, p...), edges, fr.One())
+		b.add(appendG2(nil, q...), edges, fr.One())
+		for _, c := range []*combination{a, b} {
+			c.width = width
+			c.recode()
+			for w := range c.windows() {
+				c.sumWindow(w)
+			}
+		}
+		if *a.g1() != *want1 || *b.g2() != *want2 {
+			t.Errorf("width %d", width)
+		}
+	}
+}
+
+// More terms than a slab holds, and more of one digit than it holds.
+func TestCombinationOfManySlabs(t *testing.T) {
+	const count = 2*summerSlab + 100
+	exponents, factors := make([]fr.Element, count), make([]fr.Element, count)
+	for i := range exponents {
+		exponents[i].MustSetRandom()
+		factors[i].MustSetRandom()
+	}
+	p, q := baseG1(count).mul(exponents), baseG2(count).mul(exponents)
+	checkCombination(t, "slabs", p, q, factors, fr.One())
+	for i := range factors {
+		if i%3 != 0 {
+			factors[i].SetOne()
+		} else if i%2 == 0 {
+			factors[i].SetInt64(-1)
+		}
+	}
+	checkCombination(t, "one heavy digit", p, q, factors, fr.One())
+}
+
+// Few points and their opposites, so that sums of sums meet and cancel too.
+func TestCombinationWhoseSumsCollide(t *testing.T) {
+	const count = 3_000
+	exponents, factors := make([]fr.Element, count), make([]fr.Element, count)
+	for i := range exponents {
+		exponents[i].SetInt64(int64(i*i%7) - 3)
+		factors[i].MustSetRandom()
+		if i%4 == 0 {
+			factors[i].SetInt64(int64(i%2_000) - 1_000)
+		}
+	}
+	checkCombination(t, "collisions", baseG1(count).mul(exponents), baseG2(count).mul(exponents), factors, fr.One())
+}
+
+func TestEveryLengthIsInverted(t *testing.T) {
+	for degree := 1; degree <= 2; degree++ {
+		for n := range summerBatch + 1 {
+			if n > 70 && n < summerBatch-70 {
+				continue
+			}
+			s := newSummer(degree)
+			c, before := s.x.first(n), make([]bn254.E2, n)
+			for i := range n {
+				for j := range degree {
+					c[j][i].MustSetRandom()
+				}
+				if degree == 2 && i%5 < 2 {
+					c[i%5][i].SetZero() // purely imaginary, purely real
+				}
+				before[i] = element(c, i)
+			}
+			s.invert(c)
+			for i := range n {
+				after := element(c, i)
+				if !after.Mul(&after, &before[i]).IsOne() {
+					t.Fatalf("degree %d: element %d of %d", degree, i, n)
+				}
+			}
+		}
+	}
+}
+
+func element(c columns, i int) bn254.E2 {
+	if c[1] == nil {
+		return bn254.E2{A0: c[0][i]}
+	}
+	return bn254.E2{A0: c[0][i], A1: c[1][i]}
+}
+
 func TestCombinationRefusesWhatIsNoCoordinate(t *testing.T) {
 	one := []fr.Element{fr.One()}
 	for degree, size := range map[int]int{1: sizeG1, 2: sizeG2} {

@@ -68,7 +68,7 @@ func (s *summer) sum(points []fp.Element, order []uint32, sizes []int) []fp.Elem
 		s.fold(sizes[start:end])
 		at := 0
 		for g := start; g < end; g++ {
-			at += size * copy(out[g*size:][:sizes[g]*size], s.work[at:]) / size
+			at += copy(out[g*size:][:sizes[g]*size], s.work[at:])
 		}
 	}
 	return out
@@ -90,7 +90,8 @@ func (s *summer) gather(points []fp.Element, order []uint32) {
 	}
 }
 
-// fold adds the points of each group in pairs until no more than one is left.
+// fold adds the points of each group in pairs until no more than one is left. `write` never passes `read`, and what
+// is added is copied when it is queued: so a sum that waits is never read in the same round.
 func (s *summer) fold(sizes []int) {
 	for again := true; again; {
 		again = false

@@ -106,7 +106,7 @@ func (k *zkey) parseHeader(file *container) error {
 		return badInput("%s: not a key over BN254; make it for curve bn128", k.name)
 	}
 	k.wires, k.public, k.domain = int(c.u32()), int(c.u32()), int(c.u32())
-	if k.wires < k.public+1 || k.domain < 2 || k.domain > maxDomain || k.domain&(k.domain-1) != 0 {
+	if k.wires < k.public+1 || k.wires > maxDomain || k.domain < 2 || k.domain > maxDomain || k.domain&(k.domain-1) != 0 {
 		return badInput("%s: impossible sizes (%d wires, %d public, domain %d); make the key again",
 			k.name, k.wires, k.public, k.domain)
 	}
