@@ -5,12 +5,12 @@
  *   node e2e/desk.mjs plan.json
  *
  * The plan: { base, rpc, key, out, patience, looks: [{ name, width, height, scheme }], steps }. A step is one of
- * `page.mjs` (see `act`), or { go: PATH }, { shot } (a picture and axe's judgement in every look), { decline: METHOD },
- * { onto: CHAIN ID }, { save: BUTTON, into } (the text of the file that it gives), { leave: true } (the tab shows
- * nothing of ours), { permit: [PERMISSION] } (these and no others), { clock: true } (from here on time can be passed),
- * { pass: TIME }, { heap: NAME } (what of the plan's `secrets` the page's memory holds, see `remembered`). `say` and `ask`
- * steps go to stderr, for whoever moves the chain; an `ask` waits for a line on stdin. What notifications say is in
- * `told`.
+ * `page.mjs` (see `act`), or { go: PATH }, { shot, during } (a picture and axe's judgement in every look; what `during`
+ * selects must outlast the pictures), { decline: METHOD }, { onto: CHAIN ID }, { save: BUTTON, into } (the text of the
+ * file that it gives), { leave: true } (the tab shows nothing of ours), { permit: [PERMISSION] } (these and no others),
+ * { clock: true } (from here on time can be passed), { pass: TIME }, { heap: NAME } (what of the plan's `secrets` the
+ * page's memory holds, see `remembered`). `say` and `ask` steps go to stderr, for whoever moves the chain; an `ask` waits
+ * for a line on stdin. What notifications say is in `told`.
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
@@ -67,7 +67,7 @@ async function use() {
 async function take(page, wallet, step) {
   try {
     if (step.go) await reach(page, plan.base, step.go);
-    else if (step.shot) await shoot(page, step.shot);
+    else if (step.shot) await shoot(page, step.shot, step.during);
     else if (step.decline) wallet.decline = step.decline;
     else if (step.onto) await wallet.onto(page, step.onto);
     else if (step.save) {
@@ -120,15 +120,24 @@ async function remembered(page, tries) {
   return remembered(page, tries - 1);
 }
 
-async function shoot(page, name) {
+/** Pictures first: what is `during` may pass before axe has judged a few looks. */
+async function shoot(page, name, during) {
   await page.evaluate(() => document.fonts.ready);
-  for (const { name: look, width, height, scheme } of plan.looks) {
-    await page.setViewportSize({ width, height });
-    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-    await page.screenshot({ path: join(plan.out, `desk-${name}-${look}.png`), fullPage: true });
-    report.shots.push({ name, look, overflow: await overflow(page), violations: await violations(page) });
+  const shots = [];
+  for (const look of plan.looks) {
+    await dress(page, look);
+    await page.screenshot({ path: join(plan.out, `desk-${name}-${look.name}.png`), fullPage: true });
+    shots.push({ name, look: look.name, overflow: await overflow(page) });
   }
-  const [{ width, height, scheme }] = plan.looks;
+  if (during && !(await page.locator(during).count())) throw new Error(`${during} passed before its last picture`);
+  for (const [i, look] of plan.looks.entries()) {
+    await dress(page, look);
+    report.shots.push({ ...shots[i], violations: await violations(page) });
+  }
+  await dress(page, plan.looks[0]);
+}
+
+async function dress(page, { width, height, scheme }) {
   await page.setViewportSize({ width, height });
   await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
 }

@@ -90,7 +90,7 @@ def _depositing() -> list[dict]:
     return [
         {"go": "/desk"}, {"choose": "Asset", "text": "USD", "within": form},
         {"fill": "Amount", "text": DEPOSIT, "within": form}, {"click": "Deposit", "within": form},
-        {"see": ".task-stages .on", "text": "Proof"}, {"shot": "proving"},
+        {"see": ".task-stages .on", "text": "Proof"}, {"shot": "proving", "during": ".task-running"},
         {"see": ".task-done"}, {"say": "confirm"}, {"see": ".badge", "text": "waits for the tree"},
         {"say": "advance"}, {"see": ".badge", "text": "spendable"}, {"shot": "balances"},
     ]  # fmt: skip
@@ -147,6 +147,7 @@ def _trading() -> list[dict]:
         {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
         {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"},
         {"decline": "eth_sendTransaction"}, {"say": "meet"}, {"see": ".task-failed", "text": "You declined it"},
+        {"see": ".due [role=alert]", "text": "declined"},
         {"see": ".due", "text": "Reveal due in"}, {"see": "td .warn", "text": "reveal due in"}, {"shot": "due"},
         {"click": "Reveal", "within": ".due"}, {"see": ".task-done", "text": "Reveal"}, {"count": ".due", "of": 0},
         {"say": "confirm"},

@@ -10,6 +10,7 @@ import { Connect } from "./pages/Connect";
 import { type AgentView, agent } from "./agent";
 import { epochNow } from "./checks";
 import "./desk.css";
+import "./ways.css";
 import "./forms.css";
 import { atStake, reveals } from "./duties";
 import { Notice, TaskPanel, useNow } from "./parts";
@@ -72,7 +73,12 @@ function AgentItem({ shown }: { shown: AgentView }) {
         <span className={`lamp lamp-${tone}`} aria-hidden="true" />
         {text}
       </Link>
-      {status && shown.state === "running" && <span className="mono quiet">block {grouped(status.block)}</span>}
+      {status && shown.state === "running" && (
+        <span className="mono quiet">
+          <span className="block-word">block </span>
+          {grouped(status.block)}
+        </span>
+      )}
       {status && status.problems.length > 0 && (
         <span className="bad">
           {status.problems.length} {status.problems.length === 1 ? "problem" : "problems"}
@@ -107,7 +113,7 @@ function Countdown() {
 
 function Warnings() {
   const state = useStore(session);
-  const { state: paired, status, problem } = useStore(agent);
+  const { state: paired, status, problem, feed } = useStore(agent);
   const { failed, sent } = useStore(reveals);
   const path = usePath();
   const orders = state.view?.orders ?? [];
@@ -132,6 +138,11 @@ function Warnings() {
       {paired === "foreign" && (
         <Notice tone="bad">
           <strong>The agent is not yours.</strong> {problem}
+        </Notice>
+      )}
+      {feed && (paired === "running" || paired === "stopped") && (
+        <Notice tone="warn">
+          <strong>Your agent’s orders are not up to date.</strong> {feed} It is tried again.
         </Notice>
       )}
       {status?.problems.map((text) => (

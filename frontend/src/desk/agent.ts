@@ -16,9 +16,11 @@ export interface AgentView {
   /** By their last event. */
   orders: AgentOrder[];
   problem: string | null;
+  /** Why its orders are not heard of, although it may answer; null while they are. */
+  feed: string | null;
 }
 
-const NONE: AgentView = { url: null, state: "none", status: null, orders: [], problem: null };
+const NONE: AgentView = { url: null, state: "none", status: null, orders: [], problem: null, feed: null };
 const POLL_MS = 5_000;
 export const agent = new Store<AgentView>(NONE);
 
@@ -75,24 +77,35 @@ function paired(): AgentClient {
   return pairing.client;
 }
 
-/** Ask for its state now and then, and hear of orders as they change. */
+/** Ask for its state now and then, and hear of orders as they change, until it is unpaired. */
 async function watch(mine: Pairing): Promise<void> {
-  const { client, end } = mine;
+  const { signal } = mine.end;
   const timer = window.setInterval(() => void look(mine), POLL_MS);
-  try {
-    const orders = await client.orders();
-    if (pairing === mine) agent.set({ orders });
-    const after = Math.max(0, ...orders.map(({ sequence }) => sequence));
-    await client.follow(after, {
-      signal: end.signal,
-      onEvent: ({ order }) => order && pairing === mine && take(order),
-    });
-  } catch (error) {
-    if (pairing === mine) agent.set({ state: "silent", problem: explain(error) });
+  signal.addEventListener("abort", () => window.clearInterval(timer), { once: true });
+  while (!signal.aborted) {
+    await hear(mine).catch((error: unknown) => pairing === mine && agent.set({ feed: explain(error) }));
+    await pause(signal);
   }
-  if (!end.signal.aborted)
-    await new Promise((resolve) => end.signal.addEventListener("abort", resolve, { once: true }));
-  window.clearInterval(timer);
+}
+
+/** All orders, and then each as it changes; the error says why no more is heard. */
+async function hear(mine: Pairing): Promise<void> {
+  const orders = await mine.client.orders();
+  if (pairing !== mine) return;
+  agent.set({ orders });
+  await mine.client.follow(Math.max(0, ...orders.map(({ sequence }) => sequence)), {
+    signal: mine.end.signal,
+    onEvent: ({ order }) => order && pairing === mine && take(order),
+    onState: (up, problem) => pairing === mine && agent.set({ feed: up ? null : explain(problem) }),
+  });
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = window.setTimeout(resolve, POLL_MS);
+    signal.addEventListener("abort", () => (window.clearTimeout(timer), resolve()), { once: true });
+  });
 }
 
 async function look(mine: Pairing): Promise<Error | null> {

@@ -5,26 +5,27 @@ import { REJECTED } from "../wallets/eip1193";
 import { agentState, heard } from "./agent";
 import { revealable } from "./checks";
 import type { OrderStatus, Receipt, Sender } from "./sdk";
-import { type Session, session, signerOf } from "./session";
+import { type Session, type View, session, signerOf } from "./session";
 import { settings } from "./settings";
 import { Store } from "./store";
-import { type Progress, SENT, run, tasks } from "./tasks";
+import { type Progress, SENT, explain, run, tasks } from "./tasks";
 
 const RETRY_BLOCKS = 3;
-/** One that was sent is tried again only where a reorganisation has undone it. */
-const UNDONE_BLOCKS = 12;
 
-/** Blocks at which a reveal was tried, by quota nullifier; Infinity once its owner declined it. */
+/** Blocks at which a reveal was last tried, by quota nullifier; Infinity once its owner declined it. */
 const tried = new Map<bigint, number>();
 const told = new Set<bigint>();
 
+/** By quota nullifier. */
 interface Reveals {
-  failed: ReadonlySet<bigint>;
-  sent: ReadonlySet<bigint>;
-  underway: ReadonlySet<bigint>;
+  /** Why. */
+  failed: ReadonlyMap<bigint, string>;
+  /** The block that took it in. */
+  sent: ReadonlyMap<bigint, number>;
+  underway: ReadonlyMap<bigint, true>;
 }
 
-const NONE: Reveals = { failed: new Set(), sent: new Set(), underway: new Set() };
+const NONE: Reveals = { failed: new Map(), sent: new Map(), underway: new Map() };
 
 /** Reveals that the chain does not show yet: failed or declined, so that the user must see to them; sent; on their way. */
 export const reveals = new Store<Reveals>(NONE);
@@ -57,11 +58,24 @@ export async function work(): Promise<void> {
   if (!view || !wallet) return;
   heard(view.head);
   tellFills(view.orders);
+  forgetUndone(view);
   if (agentState() === "running") return;
-  const due = toReveal(state).find(
-    ({ placed }) => view.block >= (tried.get(placed.quotaNullifier) ?? -Infinity) + RETRY_BLOCKS,
-  );
+  const { sent, underway } = reveals.get();
+  const due = toReveal(state).find(({ placed: { quotaNullifier: order } }) => {
+    const waits = sent.has(order) || underway.has(order);
+    return !waits && view.block >= (tried.get(order) ?? -Infinity) + RETRY_BLOCKS;
+  });
   if (due) await reveal(due, senderOf(state));
+}
+
+/** A reveal that the ledger lacks although it is past its block was undone by a reorganisation: it is due again. */
+function forgetUndone({ block, orders }: View): void {
+  for (const { placed, fate } of orders) {
+    const at = reveals.get().sent.get(placed.quotaNullifier);
+    if (at === undefined || fate !== "committed" || block <= at) continue;
+    mark("sent", placed.quotaNullifier, null);
+    tried.delete(placed.quotaNullifier);
+  }
 }
 
 /** Reveal one order now. */
@@ -72,35 +86,36 @@ export async function reveal({ placed }: OrderStatus, sender: Sender | null): Pr
   tried.set(quotaNullifier, view.block);
   mark("underway", quotaNullifier, true);
   let declined = false;
-  const done = await beside(`Reveal the order of epoch ${placed.epoch}`, async (progress) => {
+  let [block, problem]: [number | null, string | null] = [null, null];
+  await beside(`Reveal the order of epoch ${placed.epoch}`, async (progress) => {
     try {
-      return await wallet.reveal(placed, { sender, ...progress });
+      const receipt = await wallet.reveal(placed, { sender, ...progress });
+      block = receipt.block;
+      return receipt;
     } catch (error) {
+      problem = explain(error);
       declined = (error as { code?: unknown }).code === REJECTED;
       throw error;
     }
   });
-  if (done) tried.set(quotaNullifier, view.block + UNDONE_BLOCKS);
-  else if (declined) tried.set(quotaNullifier, Infinity);
-  mark("underway", quotaNullifier, false);
-  mark("failed", quotaNullifier, !done);
-  if (done) mark("sent", quotaNullifier, true);
+  // What was locked meanwhile has forgotten its duties.
+  if (session.get().wallet !== wallet) return;
+  if (declined) tried.set(quotaNullifier, Infinity);
+  mark("underway", quotaNullifier, null);
+  mark("failed", quotaNullifier, problem);
+  mark("sent", quotaNullifier, block);
 }
 
 /** Run it on show, or unseen where another task is: a reveal cannot wait for a prompt that nobody answers. */
-async function beside(title: string, act: (progress: Partial<Progress>) => Promise<Receipt>): Promise<boolean> {
-  if (tasks.get().current?.state === "running")
-    return await act({}).then(
-      () => true,
-      () => false,
-    );
-  return (await run(title, SENT, act)) !== null;
+async function beside(title: string, act: (progress: Partial<Progress>) => Promise<Receipt>): Promise<void> {
+  if (tasks.get().current?.state === "running") await act({}).catch(() => undefined);
+  else await run(title, SENT, act);
 }
 
-function mark(what: keyof Reveals, order: bigint, holds: boolean): void {
-  const marked = new Set(reveals.get()[what]);
-  if (holds) marked.add(order);
-  else marked.delete(order);
+function mark(what: keyof Reveals, order: bigint, holds: string | number | true | null): void {
+  const marked = new Map<bigint, unknown>(reveals.get()[what]);
+  if (holds === null) marked.delete(order);
+  else marked.set(order, holds);
   reveals.set({ [what]: marked });
 }
 

@@ -4,7 +4,7 @@ import { balanceOf } from "./balance";
 import { connect, follow } from "./connection";
 import type { Deployment } from "../../sdk/src/types";
 import { iconOf, sound } from "./discover";
-import { type Hex, type Provider, ask, walletError } from "./eip1193";
+import { type Hex, type Provider, WalletError, ask, walletError } from "./eip1193";
 import { signKey } from "./sign";
 
 const ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
@@ -38,6 +38,7 @@ test("an account's balance is a word of its node, or none", async () => {
   };
   expect(await held(`0x${"0".repeat(61)}3e8`)).toBe(1000n);
   await expect(held("0x")).rejects.toThrow("no balance");
+  await expect(held("0x")).rejects.toThrow(WalletError);
 });
 
 test("changes of account and chain are told, and no more after the end", async () => {

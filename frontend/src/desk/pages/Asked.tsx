@@ -6,10 +6,12 @@ import { useLive } from "../../api/live";
 import type { Market, Windows } from "../../api/types";
 import { away, marketName, pairOf, price, quantity, tokenAmount, tokenName, windowsOf } from "../../format";
 import { reveal, reveals } from "../duties";
+import { Notice } from "../parts";
 import type { OrderStatus, Sender } from "../sdk";
 import { session, sync } from "../session";
 import { useStore } from "../store";
-import { PROVEN, run } from "../tasks";
+import { type Back, reclaimAs } from "../taking";
+import { PROVEN, run, tasks } from "../tasks";
 import { useWay } from "./Senders";
 import { tokenAt } from "./shared";
 
@@ -18,16 +20,23 @@ interface Asked {
   market: Market | undefined;
 }
 
+const BACK: Record<Back, string> = {
+  cancelled: "The whole lock comes back, the bond too. Everyone sees that an order was cancelled.",
+  forfeited: "The epoch ended without this order: what it locked comes back, less the bond.",
+  whole: "The epoch settled nothing: the whole lock comes back.",
+};
+
 /** Cancel an order before the freeze, or take back what it locked after its epoch. */
-export function Taking({ order, market, done }: Asked & { done: () => void }) {
+export function Taking({ order, market, told, done }: Asked & { told: Back; done: () => void }) {
   const { sender, choice } = useWay(false);
+  const busy = useStore(tasks).current?.state === "running";
   const place = useRef<HTMLDivElement>(null);
-  useEffect(() => place.current?.focus(), [order]);
-  const early = order.epochState === "commit";
+  useEffect(() => place.current?.focus(), [order.placed.quotaNullifier]);
+  const early = told === "cancelled";
   const take = async () => {
     done();
     await run(`${early ? "Cancel" : "Reclaim"} the order of epoch ${order.placed.epoch}`, PROVEN, (progress) =>
-      session.get().wallet!.reclaim(order.placed, { sender: sender!, ...progress }),
+      reclaimAs(told, session.get().wallet!, order.placed, { sender: sender!, ...progress }),
     );
     await sync();
   };
@@ -36,16 +45,10 @@ export function Taking({ order, market, done }: Asked & { done: () => void }) {
       <h3 id="taking">
         {early ? "Cancel" : "Reclaim"}: {nameOf(order, market)}
       </h3>
-      <p>
-        {early
-          ? "The whole lock comes back, the bond too. Everyone sees that an order was cancelled."
-          : order.fate === "unrevealed" || order.fate === "invalid"
-            ? "The epoch ended without this order: what it locked comes back, less the bond."
-            : "The epoch settled nothing: the whole lock comes back."}
-      </p>
+      <p>{BACK[told]}</p>
       {choice}
       <div className="actions">
-        <button type="button" className="primary" disabled={!sender} onClick={() => void take()}>
+        <button type="button" className="primary" disabled={!sender || busy} onClick={() => void take()}>
           {early ? "Cancel the order" : "Reclaim"}
         </button>
         <button type="button" onClick={done}>
@@ -79,7 +82,9 @@ export function Due({ orders, marketOf }: DueProps) {
 function DueOrder({ order, market, sender }: Asked & { sender: Sender | null }) {
   const { block, status } = useLive();
   const { deployment, view } = useStore(session);
-  const busy = useStore(reveals).underway.has(order.placed.quotaNullifier);
+  const { underway, failed } = useStore(reveals);
+  const busy = underway.has(order.placed.quotaNullifier);
+  const problem = failed.get(order.placed.quotaNullifier);
   const token = tokenAt(deployment!, order.lock.asset);
   const head = Math.max(block ?? 0, view!.head);
   const show = async () => {
@@ -98,6 +103,7 @@ function DueOrder({ order, market, sender }: Asked & { sender: Sender | null }) 
           {capital(nameOf(order, market))}. Unrevealed, its bond of {tokenAmount(order.lock.bond, token)}{" "}
           {tokenName(token)} is forfeited.
         </p>
+        {problem && !busy && <Notice tone="bad">{problem}</Notice>}
       </div>
       <button type="button" className="primary" disabled={!sender || busy} onClick={() => void show()}>
         {busy ? "Revealing…" : "Reveal"}

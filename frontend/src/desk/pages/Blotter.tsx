@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { useLive } from "../../api/live";
 import type { Market } from "../../api/types";
@@ -12,6 +12,7 @@ import { desk } from "../Shell";
 import type { Fate, OrderStatus } from "../sdk";
 import { session } from "../session";
 import { useStore } from "../store";
+import { type Asked, backOf, stillAsked } from "../taking";
 import { tasks } from "../tasks";
 import { Due, Taking, dueIn } from "./Asked";
 import { Handed } from "./Handed";
@@ -24,9 +25,13 @@ export const Blotter = desk(() => {
   const { sent } = useStore(reveals);
   const { block } = useLive();
   const markets = useMarkets();
-  const [taking, setTaking] = useState<OrderStatus | null>(null);
+  const [asked, setAsked] = useState<Asked | null>(null);
   const [opening, setOpening] = useState(false);
   const orders = [...state.view!.orders].reverse();
+  const taking = asked && stillAsked(orders, asked);
+  useEffect(() => {
+    if (!taking) setAsked(null);
+  }, [!taking]);
   const filled = orders.filter(({ fill }) => fill);
   const due = toReveal(state).filter(({ placed }) => !sent.has(placed.quotaNullifier));
   const watched = shown.state === "running" && !opening;
@@ -52,7 +57,7 @@ export const Blotter = desk(() => {
       />
       {shown.state !== "none" && shown.state !== "foreign" && <Handed orders={shown.orders} markets={markets} />}
       <Section title="Orders">
-        {taking && <Taking order={taking} market={marketOf(taking)} done={() => setTaking(null)} />}
+        {taking && <Taking order={taking} market={marketOf(taking)} told={asked!.told} done={() => setAsked(null)} />}
         <Table
           label="Orders"
           stack
@@ -83,7 +88,7 @@ export const Blotter = desk(() => {
               cell: (order) => (
                 <Actions
                   order={order}
-                  take={() => setTaking(order)}
+                  take={() => setAsked({ quotaNullifier: order.placed.quotaNullifier, told: backOf(order)! })}
                   open={watched && due.includes(order) ? () => setOpening(true) : null}
                 />
               ),

@@ -21,8 +21,11 @@ const KINDS: Record<Movement["kind"], string> = {
 export const History = desk(() => {
   const { view, deployment } = useStore(session);
   const markets = useMarkets();
-  const rows = [...view!.history].reverse();
-  const trades = rows.filter(({ trade }, i) => trade && rows.findIndex((row) => row.trade === trade) === i);
+  // Two may be alike in all but their place.
+  const rows = view!.history.map((row, place) => ({ ...row, place })).reverse();
+  const trades = rows.flatMap(({ trade, place }, i) =>
+    trade && rows.findIndex((row) => row.trade === trade) === i ? [{ ...trade, place }] : [],
+  );
   const marketOf = ({ market: id }: Trade) => markets.find(({ market }) => market === id);
   const at = (trade: Trade, ticks: bigint) => {
     const market = marketOf(trade);
@@ -46,8 +49,8 @@ export const History = desk(() => {
           <Table
             label="Fills"
             stack
-            rows={trades.map(({ trade }) => trade!)}
-            id={(trade) => `${trade.market}/${trade.epoch}/${trade.terms.price}/${trade.fill}`}
+            rows={trades}
+            id={({ place }) => place}
             columns={[
               { head: "Market", cell: (trade) => (marketOf(trade) ? marketName(marketOf(trade)!) : trade.market) },
               { head: "Epoch", cell: ({ market, epoch }) => <EpochLink market={market} epoch={epoch} plain /> },
@@ -83,7 +86,7 @@ export const History = desk(() => {
           label="Movements"
           stack
           rows={rows}
-          id={(row) => `${row.transaction}/${row.kind}/${row.asset}/${row.amount}/${row.trade?.epoch ?? ""}`}
+          id={({ place }) => place}
           empty="Nothing has moved yet."
           columns={[
             { head: "Block", number: true, cell: ({ block }) => <BlockLink block={block} /> },

@@ -28,6 +28,11 @@ function useAmount(tokens: Token[], first = tokens[0]!): Entered {
   const [text, setText] = useState("");
   const token = tokens.find((one) => one.address === chosen) ?? first;
   const parsed = parseAmount(text, token);
+  // An amount is of the asset it was typed for, whichever comes first once the chain is read again.
+  const type = (typed: string) => {
+    setChosen(token.address);
+    setText(typed);
+  };
   return {
     token,
     amount: "value" in parsed ? parsed.value : null,
@@ -43,7 +48,7 @@ function useAmount(tokens: Token[], first = tokens[0]!): Entered {
         <Field
           label="Amount"
           value={text}
-          onChange={setText}
+          onChange={type}
           unit={tokenName(token)}
           hint={hint}
           problem={"problem" in parsed ? parsed.problem : null}

@@ -271,7 +271,12 @@ function Checks({ checks }: { checks: Check[] }) {
 function Consolidation({ lock }: { lock: Lock | null }) {
   const { view, deployment } = useStore(session);
   const [open, setOpen] = useState(true);
-  if (!lock || !open || funding(view!.notes, lock.asset, lock.lock).state !== "join") return null;
+  const joins = lock !== null && funding(view!.notes, lock.asset, lock.lock).state === "join";
+  // "Not now" was said of this need, not of the next.
+  useEffect(() => {
+    if (!joins) setOpen(true);
+  }, [joins]);
+  if (!joins || !open) return null;
   const token = tokenAt(deployment!, lock.asset);
   const spendable = unspent(view!.notes, token).filter(({ advanced }) => advanced).length;
   return <Join token={token} pairs={Math.floor(spendable / 2)} done={() => setOpen(false)} />;

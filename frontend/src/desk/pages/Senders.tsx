@@ -66,7 +66,7 @@ const ASK_AGAIN_MS = 5_000;
 
 /**
  * What a sender asks for moving an asset, in base units: an account nothing, null while a carrier has not said, and
- * then why. What is shown must be what is paid: give it to the wallet, which would else ask the carrier anew.
+ * then why. What is shown must be what is paid: give it to the wallet, which pays a carrier nothing that it was not given.
  */
 export function useFee(asset: string, sender: Sender | null): Asked {
   const { wallet } = useStore(session);
