@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,6 +66,7 @@ class CarrierClient:
         self._loop = _loop()
         self._http = httpx.AsyncClient(
             headers=HEADERS, timeout=REQUEST_SECONDS, follow_redirects=False, trust_env=host not in LOOPBACK,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),     # one would tie calls to each other
         )  # fmt: skip
         info = self._ask("GET", "/info", deadline=0.0)
         try:
@@ -185,8 +187,6 @@ class CarrierClient:
                             raise CarrierError(f"the carrier at {self.url} answers with too much: use another one")
         except TimeoutError:
             raise httpx.ReadTimeout("the whole answer took too long") from None
-        finally:
-            self._http.cookies.clear()
         wait = response.headers.get("Retry-After", "1")
         seconds = min(int(wait), 60) if re.fullmatch("[0-9]{1,4}", wait) else 1
         try:

@@ -131,7 +131,8 @@ class Desk:
             if (known := self._standing(carried.id)) is not None:
                 return known
             self._check_claims(carried)
-            if carried.kind != "transact" and (wait := self._free_gas.take(gas)):
+            free = carried.kind != "transact" and carried.id not in self._posting
+            if free and (wait := self._free_gas.take(gas)):
                 raise Refusal("budget", "the carrier has given all the gas that it gives free for now", wait)
             self._take(carried)
             self._posting.append(carried.id)
@@ -197,12 +198,12 @@ class Desk:
 
     def _windows(self, block: int, *epoch: int) -> Any:
         """Of (market, epoch), asked for once: they never change."""
-        if epoch not in self._asked:
+        if (found := self._asked.get(epoch)) is None:
             found = self.chain.call(self.chain.contract("Market").functions.windows(*epoch), block)
             if len(self._asked) >= EPOCHS_KNOWN:
                 self._asked.clear()
             self._asked[epoch] = found
-        return self._asked[epoch]
+        return found
 
     # --- What is under way ---
 

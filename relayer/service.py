@@ -2,8 +2,9 @@
 
 A round follows what was sent, takes in the chain's events, finds every duty of every market, and
 starts the most urgent ones; each is proven on a thread and handed to the outbox, whose key
-makes it once. Nothing is remembered but what the store holds, and the chain alone says what is
-done: so the service may be killed at any instant, and goes on from there.
+makes it once. Nothing that counts is remembered but what the store holds (a proof that the node did not
+take is too, so as not to make it again), and the chain alone says what is done: so the service may be
+killed at any instant, and goes on from there.
 """
 
 import threading
@@ -44,12 +45,17 @@ SHARED = ("advance", "fail")
 
 @dataclass(frozen=True)
 class Settings:
-    """`workers` are the duties at work at once, beside one more that has a deadline. A key is erased
-    `key_retention_blocks` after the last window that it could open, once no epoch needs it."""
+    """`workers` are the duties at work at once, half of them other than settlements, beside one more settlement. A key
+    is erased `key_retention_blocks` after the last window that it could open, once no epoch needs it."""
 
     workers: int = 4
     key_retention_blocks: int = 0
     poll_seconds: float = POLL_SECONDS
+
+    @property
+    def others(self) -> int:
+        """How many duties may be at work that are no settlements."""
+        return max(1, self.workers // 2)
 
 
 @dataclass
@@ -139,8 +145,10 @@ class Service:
         return task is None or task.next_block <= head
 
     def _start(self, duty: Duty, head: int) -> bool:
-        # What can wait must not hold up what cannot: a print that no worker proves would cost a stake.
-        if len(self._at_work()) >= self.settings.workers + (duty.deadline is not None):
+        # What can wait must not hold up settlements: a print that no worker proves would cost a stake.
+        at_work, settling = self._at_work(), duty.stage == "settle"
+        others = sum(not name.startswith("settle:") for name in at_work)
+        if len(at_work) >= self.settings.workers + settling or not settling and others >= self.settings.others:
             return False    # the next round finds it again, in its order
         self._running[duty.name] = self._pool.submit(self._do, duty, head)
         return True

@@ -91,7 +91,12 @@ class Agent(Desk):
         log.info("agent stopped")
 
     def round(self, head: int) -> None:
-        """One round as of block `head`."""
+        """One round as of block `head`; ChainError if that is before what the ledger has taken in.
+
+        A node that is behind shows the same as a deep reorganisation: what hangs on the blocks that it lacks is not undone.
+        """
+        if head < (taken := self.purse.ledger.block):
+            raise ChainError(f"the node is at block {head} and was at {taken} before: it is behind, and is waited for")
         self.book.check()
         self._holds()
         with self.purse.ledger.lock:    # other threads sync it too, and these must be of one block

@@ -1,5 +1,7 @@
 """What the carrier refuses, each by its own kind of refusal, before anything is sent; and its limits."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -230,3 +232,20 @@ def test_a_lost_chain_is_said_without_its_address(world, tmp_path):
         answer = service.post(body)
         problem(answer, 503, "unavailable")
         assert "127.0.0.1" not in answer.text and answer.headers["retry-after"]
+
+
+def test_a_call_asked_for_often_at_once_takes_free_gas_once(world, tmp_path, monkeypatch):
+    """Else a client could use up, with one commit, what everybody's reveals need."""
+    ash = world.traders["ash"]
+    _, call = ash.wallet.build_commit(0, world.open_epoch(), Terms(Side.BUY, 1, 500), ash.credential)
+    with carrying(world.chain, tmp_path, replace(GENEROUS, free_gas=1_000_000)) as service:
+        post = service.sender.post
+
+        def slow(*args, **options):
+            time.sleep(1)
+            return post(*args, **options)
+
+        monkeypatch.setattr(service.sender, "post", slow)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(service.post, [call] * 4))
+    assert [answer.status_code for answer in answers] == [202] * 4, [answer.json() for answer in answers]

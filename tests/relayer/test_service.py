@@ -316,6 +316,18 @@ def test_what_can_wait_does_not_hold_up_a_settlement():
         service.close()
 
 
+def test_half_of_the_workers_are_for_settlements():
+    service = Service(SimpleNamespace(chain=None, ledger=None, duties=None), None, None, Settings(workers=4))
+    free = threading.Event()
+    service._do = lambda duty, head: free.wait(60)
+    try:
+        assert [service._start(Duty("print", 0, epoch), 5) for epoch in range(3)] == [True, True, False]
+        assert [service._start(Duty("settle", 0, epoch, deadline=9), 5) for epoch in range(4)] == [True, True, True, False]
+    finally:
+        free.set()
+        service.close()
+
+
 def test_a_proof_outlives_a_node_that_is_away(tmp_path, monkeypatch):
     """The node does not answer when the settlement is proven: the next attempt posts that proof, and makes none."""
     store, posted, away = Store.open(f"sqlite:///{tmp_path}/relayer.sqlite3"), [], [True, False]
