@@ -7,6 +7,8 @@
             ...                                 # act on it; where that fails, say 500, and it comes again
     except Repeated:                            # delivered before: say 200 and do nothing
         ...
+    except AtWork:                              # its first delivery is still acted on: say 503, and it comes again
+        ...
     except Forged:                              # not the agent's, or too old: say 400
         ...
 
@@ -40,6 +42,10 @@ class Repeated(Exception):
     """A delivery was accepted before: answer it with 2xx, and do nothing."""
 
 
+class AtWork(Exception):
+    """The same delivery is being acted on: answer it with 503."""
+
+
 def signature(secret: str, timestamp: int, id: str, body: bytes) -> str:
     """HMAC-SHA256 over `timestamp.id.body` under the secret's bytes, as the header says it."""
     said = f"{timestamp}.{id}.".encode() + body
@@ -60,21 +66,30 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: float, tol
 
 
 class Receiver:
-    """Accepts each delivery of one webhook once, one at a time; thread-safe. It remembers the last REMEMBERED ids."""
+    """Accepts each delivery of one webhook once; for threads and for coroutines. It remembers the last REMEMBERED ids."""
 
     def __init__(self, secret: str, tolerance: int = TOLERANCE_SECONDS, clock: Callable[[], float] = time.time):
         self._secret, self._tolerance, self._clock = secret, tolerance, clock
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._at_work: set[str] = set()
         self._lock = Lock()
 
     @contextmanager
     def accept(self, headers: Mapping[str, str], body: bytes) -> Iterator[dict[str, Any]]:
-        """The event in a delivery, which counts as had once the block ends without an error. Forged, or Repeated."""
+        """The event in a delivery, which counts as had once the block ends without an error. Forged, Repeated or AtWork."""
         id = verify(self._secret, headers, body, self._clock(), self._tolerance)
         with self._lock:
             if id in self._seen:
                 raise Repeated(id)
+            if id in self._at_work:
+                raise AtWork(id)
+            self._at_work.add(id)
+        try:    # without the lock: the block may wait for long
             yield json.loads(body)
-            self._seen[id] = None
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
+            with self._lock:
+                self._seen[id] = None
+                if len(self._seen) > REMEMBERED:
+                    self._seen.popitem(last=False)
+        finally:
+            with self._lock:
+                self._at_work.discard(id)

@@ -17,7 +17,7 @@ from offchain.agent.desk import Ticket
 from offchain.gateway import outbound, verify
 from offchain.gateway.outbound import Forbidden, Unreachable, addresses, target
 from offchain.gateway.seal import Box, SealBroken, sealing_key
-from offchain.gateway.verify import Forged, Receiver, Repeated, signature
+from offchain.gateway.verify import AtWork, Forged, Receiver, Repeated, signature
 from offchain.gateway.webhooks import HOOKS, HookRefused, Webhooks
 from offchain.notes import Side
 from tests.gateway.conftest import refused
@@ -253,6 +253,13 @@ def test_what_is_not_the_agent_s_is_refused():
         with pytest.raises(Forged, match="too long ago"):
             took(receiver, good, b"{}")
     now[0] = 1_300.0
+    with pytest.raises(OSError), receiver.accept(good, b"{}"):
+        raise OSError("acting on it failed")
+    with receiver.accept(good, b"{}"), pytest.raises(AtWork):
+        took(receiver, good, b"{}")
+    with pytest.raises(Repeated):
+        took(receiver, good, b"{}")
+    good = headers(id="ab-3")
     with pytest.raises(OSError), receiver.accept(good, b"{}"):
         raise OSError("acting on it failed")
     assert took(receiver, good, b"{}") == {}, "it comes again, and counts as new"
