@@ -190,7 +190,7 @@ class Outbox:
             send.state = SendState.REPLACED if emptied else SendState.DONE if at.ok else SendState.FAILED
             if send.state == SendState.FAILED:
                 send.reason = self.chain.why(found, at.block)
-        if known != (send.state, send.block_hash):      # a write for every block that confirms it would hold up who posts
+        if known != (send.state, send.block_hash):      # else every block would write it, and hold up who posts
             self._keep(send)
         return ended
 

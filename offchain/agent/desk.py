@@ -16,6 +16,7 @@ from offchain.records import Windows
 
 # Not a dot first: a client of HTTP folds `/v1/orders/..` away.
 CLIENT_ID = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9._:-]{0,63}")
+CLIENT_ID_IS = "letters, digits, or any of . _ : -, and not begin with a dot"
 CHAIN_PREFIX = "chain:"
 """How orders are named that the agent found on the chain; no client may choose such a name."""
 
@@ -89,10 +90,11 @@ class Ticket:
 def check_name(name: str, what: str, source: str | None = None) -> None:
     """TicketRefused bad_ticket unless a client may so name an order of that source, or a movement."""
     if not isinstance(name, str) or not CLIENT_ID.fullmatch(name):
-        raise TicketRefused("bad_ticket", f"{what} must be 1 to 64 letters, digits, or any of . _ : -, and not begin with a dot")
+        raise TicketRefused("bad_ticket", f"{what} must be 1 to 64 {CLIENT_ID_IS}")
     for prefix, owner in {CHAIN_PREFIX: "agent", AUTO: "agent", **RESERVED}.items():
         if name.startswith(prefix) and (owner == "agent" or source != owner):
-            raise TicketRefused("bad_ticket", f"{what} must not begin with {prefix}: what the {owner} makes is named so")
+            reason = f"{what} must not begin with {prefix}: what the {owner} makes is named so"
+            raise TicketRefused("bad_ticket", reason)
 
 
 def _whole(value: int, low: int, high: int, what: str) -> None:
@@ -292,8 +294,9 @@ class Desk(ABC):
 
     @abstractmethod
     def cancel(self, client_id: str, by: str = "python:") -> DeskOrder:
-        """Ask that an order be taken back, in the name of `by` (source:account); again is the same. ACCEPTED: at once, unless it is being sent, where
-        the cancel follows by itself; COMMITTED before the freeze: by a reclaim that follows.
+        """Ask that an order be taken back, in the name of `by` (source:account); again is the same. ACCEPTED: at once,
+        unless it is being sent, where the cancel follows by itself; COMMITTED before the freeze: by a reclaim that
+        follows.
 
         CANCELLED comes as an event where it is not the answer. TicketRefused too_late after the freeze or
         the end; UnknownOrder.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from offchain.agent.desk import CLIENT_ID, Desk, DeskOrder, OrderState, Ticket, TicketRefused, UnknownOrder
+from offchain.agent.desk import CLIENT_ID, CLIENT_ID_IS, Desk, DeskOrder, OrderState, Ticket, TicketRefused, UnknownOrder
 from offchain.fix import dictionary as types
 from offchain.fix import reports, tags
 from offchain.fix.settings import Settings
@@ -112,7 +112,7 @@ class Application:
         identifier = reports.client_id(name, message.get(tags.CL_ORD_ID))
         if not CLIENT_ID.fullmatch(identifier):
             longest = 64 - len(reports.client_id(name, ""))
-            raise Refused(reports.OTHER, f"ClOrdID must be 1 to {longest} letters, digits, or any of . _ : -, and not begin with a dot")
+            raise Refused(reports.OTHER, f"ClOrdID must be 1 to {longest} {CLIENT_ID_IS}")
         quantity = _whole(message, tags.ORDER_QTY, "OrderQty", "lots", reports.WRONG_QUANTITY)
         price = _whole(message, tags.PRICE, "Price", "quote units a lot", reports.OTHER)
         try:
@@ -157,7 +157,7 @@ class Application:
         elif order.ended or order.state == OrderState.REVEALED:
             return [_not_canceled(order, cl_ord_id, reports.CANCEL_TOO_LATE, f"the order is {order.state}")]
         elif not CLIENT_ID.fullmatch(cl_ord_id):
-            text = "ClOrdID must be 1 to 64 letters, digits, or any of . _ : -, and not begin with a dot"
+            text = f"ClOrdID must be 1 to 64 {CLIENT_ID_IS}"
             return [_not_canceled(order, cl_ord_id, reports.CANCEL_OTHER, text)]
         elif not self.store.begin_cancel(name, cl_ord_id, original, [_pending_cancel(order, row, cl_ord_id)]):
             text = "another cancel request is not decided, or the order has ended"
@@ -181,12 +181,21 @@ class Application:
         for row in self.store.undecided():
             self._ask_cancel(row.session, row.cancel, row.cl_ord_id)
 
-    def settle(self) -> set[str]:
-        """Ask once more for those that an error came between; the sessions that are told of it. Any thread may."""
-        unsure = list(self._unsure)
-        for cancel in unsure:
-            self._ask_cancel(*cancel)
-        return {name for name, *_ in unsure}
+    def settle(self) -> Iterator[str]:
+        """Ask once more for those that an error came between; the sessions that are told of it. Any thread may.
+
+        One that fails again keeps no other waiting: its error is raised after the last.
+        """
+        failed: Exception | None = None
+        for cancel in list(self._unsure):
+            try:
+                self._ask_cancel(*cancel)
+            except Exception as error:
+                failed = error
+            else:
+                yield cancel[0]
+        if failed is not None:
+            raise failed
 
     # --- Status ---
 

@@ -23,7 +23,8 @@ class Counterparty:
         if not COMP_ID.fullmatch(self.comp_id):
             raise ValueError(f"CompID {self.comp_id!r}: use 1 to 20 of A-Z a-z 0-9 . _ -")
         if not re.fullmatch(r"([0-9a-f]{64})?", self.password_hash):
-            raise ValueError(f"password_hash of {self.comp_id}: SHA-256 has 64 hexadecimal digits; `shadowpool agent fix-password` makes one")
+            made = "SHA-256 has 64 hexadecimal digits; `shadowpool agent fix-password` makes one"
+            raise ValueError(f"password_hash of {self.comp_id}: {made}")
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
 
     @routes.post("/{id}/{action}", response_model=ParentTold)
     def steer(request: Request, holder: Trader, id: Id, action: Action) -> Parent:
-        """Pause: place no new children until it is resumed. Cancel: no more at all, and those not frozen are taken back."""
+        """Pause: place no new children until it is resumed. Cancel: no more at all; those not frozen are taken back."""
         with asking(request, holder, f"parent_{action}", id):
             return slicer.steer(id, action)
 
