@@ -3,7 +3,9 @@
 import { ShieldedKey } from "../src/crypto/keys";
 import { readDeployment } from "../src/deployment";
 import { declare, selector } from "../src/abi";
-import type { Log } from "../src/ledger/events";
+import { keccakWords } from "../src/crypto/field";
+import { commitLink, revealLink } from "../src/crypto/streams";
+import { type Log, readLog } from "../src/ledger/events";
 import type { Eip1193, Hex } from "../src/types";
 import { readCredential } from "../src/wallet/credential";
 import script from "./chain.json";
@@ -19,21 +21,62 @@ export const HEAD = Number(script.head);
 export const ROWS: string[] = script.rows;
 
 const { topics } = script;
-const OPEN_EPOCH = Array<string>(21).fill("0");
 const hashes = new Map(script.logs.map((log) => [Number(log.blockNumber), log.blockHash]));
 
 function words(data: string): bigint[] {
   return data.match(/[0-9a-f]{64}/g)!.map((word) => BigInt(`0x${word}`));
 }
 
-/** The words of `Market.epochs` for an epoch with orders: leader, version of its key, its key, …, commit chain, …. */
-export function epochWords(epoch: number): bigint[] {
-  const log = (name: keyof typeof topics) =>
-    script.logs.find(({ topics: [topic, , at] }) => topic === topics[name] && (!at || Number(at) === epoch))!;
-  const [leader, version, auditor, treasury] = words(log("Market.EpochOpened").data);
-  const [, x, y] = words(log("Relayers.KeyRegistered").data);
-  const chain = BigInt(expected.commit_chains[String(epoch) as keyof typeof expected.commit_chains]);
-  return [leader, version, x, y, auditor, treasury, 1n, 0n, chain, ...Array(12).fill(0n)] as bigint[];
+/** The events of the market up to a block. */
+function told(block: number) {
+  const market = deployment.contracts.Market!.toLowerCase();
+  const logs = script.logs.filter((log) => log.address.toLowerCase() === market && Number(log.blockNumber) <= block);
+  return logs
+    .map((log) => readLog("Market", log)!)
+    .map((event) => ({ ...event, args: event.args as Record<string, any> }));
+}
+
+/** The words of `Market.epochs` after a block: leader, version of its key, its key, …, commit chain, reveal chain, …. */
+export function epochWords(epoch: number, block: number): bigint[] {
+  const registered = script.logs.find(({ topics: [topic] }) => topic === topics["Relayers.KeyRegistered"])!;
+  const [, x, y] = words(registered.data) as [bigint, bigint, bigint];
+  const found = Array<bigint>(21).fill(0n);
+  const [{ args: opened }] = told(Infinity) as [ReturnType<typeof told>[0]];
+  const frozen = Number(opened.terms.start_block) + (epoch + 1) * Number(opened.terms.commit_blocks);
+  for (const { name, args, block: at } of told(block).filter((event) => event.args.epoch === BigInt(epoch))) {
+    if (name === "EpochOpened")
+      found.splice(0, 6, BigInt(args.leader), args.reveal_version, x, y, args.auditor_version, args.treasury_version);
+    if (name === "Committed") [found[6], found[8]] = [found[6]! + 1n, commitLink(found[8]!, args.oc, BigInt(args.rk))];
+    if (name === "Reclaimed" && at < frozen)
+      [found[6], found[8]] = [found[6]! - 1n, commitLink(found[8]!, args.oc, 0n)];
+    if (name === "ReferenceFixed") found.splice(10, 3, args.price, 1n, BigInt(args.void));
+    if (name === "Revealed") {
+      found[9] = revealLink(found[7] ? found[9]! : found[8]!, {
+        oc: args.oc,
+        point: args.point,
+        ciphertext: args.ciphertext,
+      });
+      found[7]! += 1n;
+    }
+    if (name === "Settled") {
+      found[8] = 0n;
+      found.splice(15, 3, BigInt(at), args.invalid_mask, args.print_commitment);
+    }
+    if (name === "Printed") found.splice(18, 3, 1n, args.price, args.volume);
+  }
+  return found;
+}
+
+/** The word of `Market.order_record` after a block. */
+function orderWord(quotaNullifier: bigint, block: number): bigint {
+  let [found, committed] = [0n, {} as Record<string, any>];
+  for (const { name, args } of told(block).filter((event) => event.args.quota_nullifier === quotaNullifier)) {
+    if (name === "Committed") committed = args;
+    const slot = name === "Revealed" ? (args.slot as bigint) + 1n : 0n;
+    const { oc, rk, market, epoch } = committed;
+    found = name === "Reclaimed" ? 1n : keccakWords([oc, BigInt(rk), market, epoch, slot]);
+  }
+  return found;
 }
 
 /** A node that is at block `head`. Whatever is public may be changed by a test. */
@@ -62,7 +105,11 @@ export class ScriptedNode implements Eip1193 {
     "nullified(uint256)": ([word]) => [
       expected.notes.some((own) => own.nullifier === String(word) && own.spent) ? 1n : 0n,
     ],
-    "epochs(uint256,uint256)": () => OPEN_EPOCH,
+    "epochs(uint256,uint256)": ([, epoch], block) => epochWords(Number(epoch), this.held(block)),
+    "order_record(uint256)": ([quotaNullifier], block) => [orderWord(quotaNullifier!, this.held(block))],
+    "market_count()": (_, block) => [
+      BigInt(told(this.held(block)).filter(({ name }) => name === "MarketOpened").length),
+    ],
     "state(uint256,uint256)": () => [1n],
     "allowance(address,address)": () => [0n],
     "Pool.root()": (_, block) => [this.roots(block).note_root],
@@ -75,9 +122,14 @@ export class ScriptedNode implements Eip1193 {
     return hashes.get(block) ?? `0x${block.toString(16).padStart(64, "0")}`;
   }
 
+  /** The last block of the script whose events the contracts have seen at `block`. */
+  private held(block: number): number {
+    return Math.min(block, this.forked - 1);
+  }
+
   /** What the contracts held after a block. */
   roots(block: number) {
-    const at = Math.min(block, this.forked - 1);
+    const at = this.held(block);
     return script.roots.find((one) => Number(one.block) >= at) ?? script.roots.at(-1)!;
   }
 

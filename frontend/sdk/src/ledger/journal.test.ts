@@ -1,6 +1,6 @@
 /** What a ledger's source keeps for the next start: taken where it is of the chain's branch, and never believed. */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 
 import { afterEach, expect, test, vi } from "vitest";
 
@@ -8,6 +8,7 @@ import { HEAD, ROWS, ScriptedNode, deployment, expected, indexer } from "../../v
 import { Diverged } from "../errors";
 import type { Store } from "../store";
 import { FileStore } from "../store/files";
+import { IndexedDbStore } from "../store/indexeddb";
 import { Chain } from "./chain";
 import { readRow, rowOf } from "./events";
 import { KeptSource } from "./journal";
@@ -22,11 +23,12 @@ class Kept implements Store {
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
   get = async (key: string) => this.files.get(key);
   put = async (key: string, bytes: Uint8Array<ArrayBuffer>) => void this.files.set(key, bytes);
-  keep = async (keys: string[]) => this.files.forEach((_, key) => keys.includes(key) || this.files.delete(key));
+  keep = async (keys: string[], prefix = "") =>
+    this.files.forEach((_, key) => !key.startsWith(prefix) || keys.includes(key) || this.files.delete(key));
 
   /** Change what is kept, as whoever can write to the disk may. */
-  bend(change: (text: string) => string): void {
-    for (const [key, bytes] of this.files)
+  bend(change: (text: string) => string, files = this.files.size): void {
+    for (const [key, bytes] of [...this.files].slice(0, files))
       this.files.set(key, new TextEncoder().encode(change(new TextDecoder().decode(bytes))));
   }
 }
@@ -112,6 +114,39 @@ test.each([
   await started(node, store);
 });
 
+test("of two parts the second fails for what the first lacks: both are read again", async () => {
+  const [node, store] = [new ScriptedNode(), new Kept()];
+  node.head = 70;
+  await started(node, store);
+  node.head = HEAD;
+  await started(node, store);
+  expect(store.files.size).toBe(2);
+  const whole = new Map(store.files);
+  store.bend((text) => text.replace(/\n[^\n]*"block":42,[^\n]*"name":"Committed"[^\n]*/, ""), 1);
+  expect(store.files).not.toEqual(whole);
+  expect((await started(node, store))[0]).toBe(START + 1);
+});
+
+test("what an indexer leaves to the node is not kept as the indexer's", async () => {
+  const [node, store] = [new ScriptedNode(), new Kept()];
+  vi.stubGlobal("fetch", indexer(100));
+  for (let start = 0; start < 3; start++)
+    expect(await started(node, store, new IndexerSource("http://127.0.0.1:1", 10))).toEqual([101]);
+  expect(store.files.size).toBe(1);
+  vi.stubGlobal("fetch", indexer(HEAD));
+  for (let start = 0; start < 2; start++)
+    expect(await started(node, store, new IndexerSource("http://127.0.0.1:1", 10))).toEqual(start ? [121] : []);
+});
+
+test("one source's lie drops nothing of another's", async () => {
+  const [node, store] = [new ScriptedNode(), new Kept()];
+  await started(node, store);
+  const kept = new Map(store.files);
+  vi.stubGlobal("fetch", indexer(HEAD, []));
+  await expect(ledgerOf(node, store, new IndexerSource("http://127.0.0.1:1", 10)).sync()).rejects.toThrow(Diverged);
+  expect(store.files).toEqual(kept);
+});
+
 test("what does not hold is not kept, and no source's word is another's", async () => {
   const store = new Kept();
   const without = ROWS.filter((row) => !row.includes('"name":"Advanced"'));
@@ -142,9 +177,43 @@ test("a folder keeps files by any key", async () => {
     await store.put(two, Uint8Array.of(2));
     await store.put(two, Uint8Array.of(3));
     expect([await store.get(one), await store.get(two)]).toEqual([Uint8Array.of(1), Uint8Array.of(3)]);
+    await writeFile(`${folder}/of/ours/theirs`, Uint8Array.of(4));
+    await store.keep([], "http://127.0.0.1:2/");
+    expect(await store.get(one)).toEqual(Uint8Array.of(1));
     await store.keep([two]);
     expect([await store.get(one), await store.get(two)]).toEqual([undefined, Uint8Array.of(3)]);
+    await store.keep([]);
+    expect([await store.get(two), await readdir(`${folder}/of/ours`)]).toEqual([undefined, ["theirs"]]);
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+/** As much of IndexedDB as a store asks: one database with one object store. */
+function database(): unknown {
+  const kept = new Map<string, unknown>();
+  const answering = (result: unknown) => {
+    const request = { result, onsuccess: () => {} };
+    queueMicrotask(() => request.onsuccess());
+    return request;
+  };
+  const files = {
+    get: (key: string) => answering(kept.get(key)),
+    put: (bytes: unknown, key: string) => answering(kept.set(key, bytes) && key),
+    delete: (key: string) => answering(void kept.delete(key)),
+    getAllKeys: () => answering([...kept.keys()]),
+  };
+  return { open: () => answering({ transaction: () => ({ objectStore: () => files }) }) };
+}
+
+test("a browser's store drops those of a prefix alone", async () => {
+  vi.stubGlobal("indexedDB", database());
+  const store = new IndexedDbStore("kept");
+  for (const key of ["1 a 7", "1 a 8", "1 b 7"]) await store.put(key, Uint8Array.of(1));
+  await store.keep(["1 a 8"], "1 a ");
+  expect(await Promise.all(["1 a 7", "1 a 8", "1 b 7"].map((key) => store.get(key)))).toEqual([
+    undefined,
+    Uint8Array.of(1),
+    Uint8Array.of(1),
+  ]);
 });

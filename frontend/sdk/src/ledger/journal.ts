@@ -17,8 +17,9 @@ interface Head {
 
 /**
  * `source` with a journal in `store`, under the chain, the pool and the source's own name: what one source told is
- * never taken for another's. Only what the contracts have confirmed is kept, and it is trusted no more than the
- * source: its last block must be on the chain's branch, and the ledger holds it to the contracts again.
+ * never taken for another's, and what it passes on of another's is not kept. Only what the contracts have confirmed is
+ * kept, and it is trusted no more than the source: its last block must be on the chain's branch, and the ledger holds it
+ * to the contracts again.
  */
 export class KeptSource implements Source {
   /** What was read after the block `after`, and is not kept yet. */
@@ -43,13 +44,18 @@ export class KeptSource implements Source {
       this.#run = { after: kept.last, events: [], last: kept.last };
       return kept;
     }
-    const { events, last } = await this.source.next(chain, after, to);
+    const batch = await this.source.next(chain, after, to);
+    const own = batch.by === undefined ? batch : { events: [], last: after };
     const run = this.#run;
     // Whoever asks for blocks of it again has left the branch that they were on.
     if (run && run.after <= after && after <= run.last)
-      this.#run = { ...run, events: [...run.events.filter(({ block }) => block <= after), ...events], last };
-    else this.#run = { after, events, last };
-    return { events, last };
+      this.#run = {
+        ...run,
+        events: [...run.events.filter(({ block }) => block <= after), ...own.events],
+        last: own.last,
+      };
+    else this.#run = { ...own, after };
+    return batch;
   }
 
   async keep(chain: Chain): Promise<void> {
@@ -66,11 +72,11 @@ export class KeptSource implements Source {
     this.#run = { after: last, events: run.events.filter(({ block }) => block > last), last: run.last };
   }
 
-  async forget(): Promise<boolean> {
+  async forget(chain: Chain): Promise<boolean> {
     const used = this.#used;
     this.#used = false;
     this.#run = null;
-    await this.store.keep([]);
+    await this.store.keep([], this.#prefix(chain));
     return used;
   }
 
@@ -95,7 +101,11 @@ export class KeptSource implements Source {
     return after === deployment.startBlock - 1 || after % this.grid === 0;
   }
 
-  #key({ deployment }: Chain, after: number): string {
-    return [deployment.chainId, deployment.contracts.Pool, this.name, after].join(" ");
+  #key(chain: Chain, after: number): string {
+    return `${this.#prefix(chain)}${after}`;
+  }
+
+  #prefix({ deployment }: Chain): string {
+    return `${deployment.chainId} ${deployment.contracts.Pool} ${this.name} `;
   }
 }

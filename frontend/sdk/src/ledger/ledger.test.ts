@@ -118,6 +118,66 @@ test.each([
   expect(ledger.state.markets.size).toBe(0);
 });
 
+const named = (name: string, block: number) => (row: string) =>
+  row.includes(`"name":"${name}"`) && (JSON.parse(row) as { block: number }).block === block;
+const nullifierOf = (row: string) => /"quota_nullifier":"\d+"/.exec(row)![0];
+const [ONE, TWO] = ROWS.filter((row) => /"name":"Committed"/.test(row)).map(nullifierOf);
+const [SHOWN] = ROWS.filter(named("Revealed", 63)) as [string];
+
+test.each<[string, number, (row: string) => string[]]>([
+  ["no commit", 100, (row) => (named("EpochOpened", 81)(row) || named("Committed", 81)(row) ? [] : [row])],
+  ["a commit of another's name", 55, (row) => [row.replace(ONE!, "?").replace(TWO!, ONE!).replace("?", TWO!)]],
+  ["a reveal more", 66, (row) => (row === SHOWN ? [row, row.replace(TWO!, ONE!).replace('"slot":"0"', '"slot":"1"')] : [row])], // prettier-ignore
+  ["a reveal of another's order", 66, (row) => [row === SHOWN ? row.replace(TWO!, ONE!) : row]],
+  ["a reveal of another slot", 66, (row) => [row === SHOWN ? row.replace('"slot":"0"', '"slot":"1"') : row]],
+  ["no reveal", 69, (row) => (named("Revealed", 64)(row) ? [] : [row])],
+  ["no settlement", HEAD, (row) => (named("Settled", 75)(row) ? [] : [row])],
+  ["another mask", HEAD, (row) => [row.replace('"invalid_mask":"0"', '"invalid_mask":"1"')]],
+  ["another reference", HEAD, (row) => [row.replace('"price":"1005"', '"price":"1006"')]],
+  ["another leader", 100, (row) => [named("EpochOpened", 81)(row) ? row.replace(/"leader":"0x[^"]*"/, `"leader":"${deployment.contracts.Pool}"`) : row]], // prettier-ignore
+  ["another version", 100, (row) => [named("EpochOpened", 81)(row) ? row.replace(/"treasury_version":"1"/, '"treasury_version":"2"') : row]], // prettier-ignore
+  ["a reclaim that was not", 66, (row) => (named("Reclaimed", 50)(row) ? [row] : row === SHOWN ? [row, late()] : [row])], // prettier-ignore
+])("an indexer cannot tell of %s (head %i)", async (_, head, bend) => {
+  const [node, rows] = [new ScriptedNode(), ROWS.flatMap(bend)];
+  node.head = head;
+  expect(rows).not.toEqual(ROWS);
+  const source = () => new IndexerSource("http://127.0.0.1:1", 10);
+  vi.stubGlobal("fetch", indexer(head));
+  expect(await ledgerOf(node, source()).sync()).toBe(head - DEPTH);
+  vi.stubGlobal("fetch", indexer(head, rows));
+  const ledger = ledgerOf(node, source());
+  await expect(ledger.sync()).rejects.toThrow(/differs from the contract's/);
+  expect([ledger.block, ledger.state.epochs.size]).toEqual([deployment.startBlock - 1, 0]);
+});
+
+/** A reclaim after the freeze, in the block of the first reveal, of the order that is revealed there. */
+function late(): string {
+  const row = { ...JSON.parse(ROWS.find(named("Reclaimed", 50))!), ...place(SHOWN) };
+  return JSON.stringify(row).replace(nullifierOf(JSON.stringify(row)), ONE!);
+}
+
+function place(row: string) {
+  const { block, hash, log_index } = JSON.parse(row);
+  return { block, hash, log_index: Number(log_index) + 1 };
+}
+
+test("an epoch that ended is asked for no more, the others whether or not they are told of", async () => {
+  const node = new ScriptedNode();
+  const asked: number[] = [];
+  const answer = node.answers["epochs(uint256,uint256)"]!;
+  node.answers["epochs(uint256,uint256)"] = (args, block, to) => {
+    asked.push(Number(args[1]));
+    return answer(args, block, to);
+  };
+  const ledger = ledgerOf(node);
+  await ledger.sync();
+  expect(asked.toSorted()).toEqual([0, 1, 2, 3, 4]);
+  asked.length = 0;
+  node.head = HEAD + 5;
+  await ledger.sync();
+  expect(asked.toSorted()).toEqual([3, 4]);
+});
+
 test("a root that the contracts do not hold", async () => {
   const node = new ScriptedNode();
   node.answers["Pool.root()"] = () => [5n];

@@ -11,6 +11,7 @@ import { Diverged, Reorganised, Reverted } from "../errors";
 import type { Hex } from "../types";
 import { Chain } from "./chain";
 import { type PoolEvent, TERMS } from "./events";
+import { otherRecord } from "./held";
 import { breather } from "./pause";
 import { type MarketTerms, revealChain } from "./records";
 import type { Source } from "./source";
@@ -76,6 +77,15 @@ export class Ledger {
     };
   }
 
+  /**
+   * Begin again, without what the source keeps: the chain contradicts what was confirmed. The next sync reads anew; not
+   * to be called while one runs.
+   */
+  async forget(): Promise<void> {
+    await this.source.forget?.(this.chain);
+    await this.#return(this.chain.deployment.startBlock - 1);
+  }
+
   async #sync(onProgress: Progress): Promise<number> {
     for (let attempt = 1; ; attempt++) {
       await this.#fallBack();
@@ -89,7 +99,9 @@ export class Ledger {
         if (this.#confirmed !== this.block) await this.#confirm();
         return this.block;
       } catch (error) {
-        const again = error instanceof Diverged ? await this.source.forget?.() : error instanceof Reorganised;
+        // What was taken in since may be as wrong as what failed.
+        if (error instanceof Diverged) await this.#return(this.#confirmed);
+        const again = error instanceof Diverged ? await this.source.forget?.(this.chain) : error instanceof Reorganised;
         if (!again || attempt === ATTEMPTS) throw error;
       }
     }
@@ -107,7 +119,11 @@ export class Ledger {
       (final === undefined || (await this.chain.blockHash(final.block)) === final.blockHash);
     if (!same)
       throw new Reorganised(`the chain reorganised at or before block ${target} while it was read; sync again`);
-    await this.#apply(events);
+    const breath = breather();
+    for (const event of events) {
+      this.state.apply(event);
+      await breath();
+    }
     for (const event of events) this.#checkpoints.set(event.block, event.blockHash);
     this.#checkpoints.set(last, tip);
     this.#events.push(...events);
@@ -115,20 +131,7 @@ export class Ledger {
     if (events.length) this.version++;
   }
 
-  async #apply(events: PoolEvent[]): Promise<void> {
-    const breath = breather();
-    try {
-      for (const event of events) {
-        this.state.apply(event);
-        await breath();
-      }
-    } catch (error) {
-      await this.#rebuild(this.#events);
-      throw error;
-    }
-  }
-
-  /** Hold the rebuilt state to what the contracts hold at `block`; what differs is not kept. */
+  /** Hold the rebuilt state to what the contracts hold at `block`. */
   async #confirm(): Promise<void> {
     const { block, state } = this;
     if (block <= (await this.chain.head()) - STATE_BLOCKS)
@@ -137,18 +140,25 @@ export class Ledger {
       ["note root", state.noteRoot, "Pool", "root()->(uint256)"],
       ["next leaf", BigInt(state.nextLeaf), "Pool", "next_leaf()->(uint256)"],
       ["credential root", state.credentialRoot, "Credentials", "root()->(uint256)"],
+      ["number of markets", BigInt(state.markets.size), "Market", "market_count()->(uint256)"],
     ];
     const theirs = await Promise.all(pairs.map(([, , to, view]) => this.chain.call(to, view, [], block)));
-    const wrong = pairs.find(([, ours], i) => theirs[i]![0] !== ours)?.[0] ?? (await this.#otherTerms());
+    const wrong =
+      pairs.find(([, ours], i) => theirs[i]![0] !== ours)?.[0] ??
+      (await this.#otherTerms()) ??
+      (await otherRecord(this.chain, state, this.#unconfirmed(), this.#confirmed, block));
     if (!wrong) {
       this.#confirmed = block;
       await this.source.keep?.(this.chain);
       return;
     }
     const same = (await this.chain.blockHash(block)) === this.#checkpoints.get(block);
-    await this.#return(this.#confirmed);
     if (!same) throw new Reorganised(`the chain reorganised at block ${block} while it was compared; sync again`);
     throw new Diverged(`the ${wrong} rebuilt up to block ${block} differs from the contract's`);
+  }
+
+  #unconfirmed(): PoolEvent[] {
+    return this.#events.slice(this.#events.findLastIndex(({ block }) => block <= this.#confirmed) + 1);
   }
 
   /** What an indexer told otherwise of a market than the contract does; undefined if nothing. */

@@ -13,6 +13,8 @@ const MOST_LINE = 1 << 20;
 export interface Batch {
   events: PoolEvent[];
   last: number;
+  /** Whose word it is, if not the source's own. */
+  by?: string;
 }
 
 export interface Source {
@@ -23,7 +25,7 @@ export interface Source {
   /** Told that the contracts hold what all batches so far add up to. */
   keep?(chain: Chain): Promise<void>;
   /** Told that they do not; whether what it gives next may be other. */
-  forget?(): Promise<boolean>;
+  forget?(chain: Chain): Promise<boolean>;
 }
 
 /** The logs of the wallet's own node. */
@@ -59,17 +61,21 @@ export class IndexerSource implements Source {
   }
 
   async next(chain: Chain, after: number, to: number): Promise<Batch> {
-    if (to - after <= this.bulk) return await this.rest.next(chain, after, to);
+    if (to - after <= this.bulk) return await this.ofNode(chain, after, to);
     const response = await this.ask(after + 1, to + 1);
     const last = Math.min(to, Number(response.headers.get("X-Indexed-Block") ?? Number.NaN));
     if (!Number.isSafeInteger(last)) throw new RestoreError(`${this.url} does not say how far it is: ${ELSE}`);
-    if (last <= after || !(await follows(chain, response))) return await this.rest.next(chain, after, to);
+    if (last <= after || !(await follows(chain, response))) return await this.ofNode(chain, after, to);
     try {
       return { events: await readRows(lines(response), after, last), last };
     } catch (error) {
       const what = error instanceof ShadowpoolError ? error.message : "a line of it is no event";
       throw new RestoreError(`${this.url} gives what cannot be used (${what}): ${ELSE}`);
     }
+  }
+
+  private async ofNode(chain: Chain, after: number, to: number): Promise<Batch> {
+    return { ...(await this.rest.next(chain, after, to)), by: this.rest.name };
   }
 
   private async ask(from: number, to: number): Promise<Response> {

@@ -1,8 +1,11 @@
-/** Node only: a store in a folder of its own, a file for each key. */
+/** Node only: a store in a folder, a file for each key. */
 
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 
 import type { Store } from ".";
+
+/** What tells the store's files from others in the folder. */
+const SUFFIX = ".kept";
 
 export class FileStore implements Store {
   constructor(readonly folder: string) {}
@@ -16,17 +19,23 @@ export class FileStore implements Store {
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const path = this.path(key);
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.new`, bytes);
-    await rename(`${path}.new`, path);
+    const whole = this.path(key, "+new"); // no key's: in a key, + is escaped
+    await writeFile(whole, bytes);
+    await rename(whole, path);
   }
 
-  async keep(keys: string[]): Promise<void> {
-    const kept = new Set(keys.map((key) => encodeURIComponent(key)));
+  async keep(keys: string[], prefix = ""): Promise<void> {
+    const [kept, start] = [new Set(keys.map((key) => nameOf(key))), encodeURIComponent(prefix)];
     const names: string[] = await readdir(this.folder).catch(() => []);
-    for (const name of names) if (!kept.has(name)) await rm(`${this.folder}/${name}`);
+    for (const name of names)
+      if (name.endsWith(SUFFIX) && name.startsWith(start) && !kept.has(name)) await rm(`${this.folder}/${name}`);
   }
 
-  private path(key: string): string {
-    return `${this.folder}/${encodeURIComponent(key)}`;
+  private path(key: string, mark = ""): string {
+    return `${this.folder}/${nameOf(key, mark)}`;
   }
+}
+
+function nameOf(key: string, mark = ""): string {
+  return `${encodeURIComponent(key)}${mark}${SUFFIX}`;
 }

@@ -4,6 +4,6 @@
 export interface Store {
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Drop all but these. */
-  keep(keys: string[]): Promise<void>;
+  /** Of the keys that begin with `prefix`, drop all but these. */
+  keep(keys: string[], prefix?: string): Promise<void>;
 }

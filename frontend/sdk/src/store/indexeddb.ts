@@ -19,10 +19,11 @@ export class IndexedDbStore implements Store {
     );
   }
 
-  async keep(kept: string[]): Promise<void> {
+  async keep(kept: string[], prefix = ""): Promise<void> {
     const keys = await this.run<IDBValidKey[]>("readonly", (files) => files.getAllKeys(), []);
     for (const key of keys)
-      if (!kept.includes(String(key))) await this.run("readwrite", (files) => files.delete(key), undefined);
+      if (String(key).startsWith(prefix) && !kept.includes(String(key)))
+        await this.run("readwrite", (files) => files.delete(key), undefined);
   }
 
   /** What a request gives, or `otherwise` if it fails. */

@@ -15,17 +15,12 @@ import {
   WindowClosed,
 } from "../errors";
 import type { Chain } from "../ledger/chain";
+import { epochOnChain } from "../ledger/held";
 import type { Ledger } from "../ledger/ledger";
 import type { MarketTerms } from "../ledger/records";
 import { revealKeyOf } from "../ledger/state";
-import type { Hex, Point, Terms } from "../types";
+import type { OwnedNote, Point, Terms } from "../types";
 import type { Issued } from "./types";
-
-const EPOCH =
-  "(address leader,uint256 reveal_key_version,uint256[2] reveal_key,uint256 auditor_version,uint256 treasury_version," +
-  "uint256 live,uint256 reveals,bytes32 commit_chain,bytes32 reveal_chain,uint256 reference,bool fixed,bool void," +
-  "bool slashed,bool released,uint256 settled_block,uint256 invalid_mask,uint256 print_commitment,bool printed," +
-  "uint256 price,uint256 volume)";
 
 export function marketTerms(ledger: Ledger, market: number): MarketTerms {
   const found = ledger.state.markets.get(market);
@@ -76,20 +71,6 @@ export function checkOrder(market: MarketTerms, terms: Terms): void {
     throw new NotAdmitted("the order locks more than a note can hold: ask for less");
 }
 
-/** What `Market.epochs` answers, as far as it counts here. */
-interface EpochOnChain {
-  leader: Hex;
-  reveal_key_version: bigint;
-  reveal_key: [bigint, bigint];
-  live: bigint;
-  commit_chain: Hex;
-}
-
-async function epochOnChain(chain: Chain, market: number, epoch: number, block?: number): Promise<EpochOnChain> {
-  const [found] = await chain.call("Market", `epochs(uint256,uint256)->(${EPOCH})`, [market, epoch], block);
-  return found as unknown as EpochOnChain;
-}
-
 /**
  * The key that an epoch's orders are revealed to, if leader, key and frozen set are the contract's own: an indexer
  * that told of another leader would have the orders opened to itself.
@@ -116,6 +97,15 @@ export async function checkReader(chain: Chain, ledger: Ledger, market: number, 
         "nothing was revealed; sync without the indexer",
     );
   return key!;
+}
+
+/** Each note is spent as the ledger has it. */
+export async function checkSpent(chain: Chain, ledger: Ledger, notes: OwnedNote[]): Promise<void> {
+  for (const { nullifier, spent, position } of notes) {
+    const [there] = await chain.call("Pool", "nullified(uint256)->(bool)", [nullifier], ledger.block);
+    if (there !== spent)
+      throw new Diverged(`the note at ${position} is ${spent ? "un" : ""}spent on the chain: sync without the indexer`);
+  }
 }
 
 export async function checkPlace(chain: Chain, market: number, epoch: number, capacity: number): Promise<void> {

@@ -8,7 +8,9 @@ import { asAddress } from "../crypto/field";
 import { ShieldedKey } from "../crypto/keys";
 import { tryMemo } from "../crypto/streams";
 import * as errors from "../errors";
+import { KeptSource } from "../ledger/journal";
 import { RpcSource } from "../ledger/source";
+import type { Store } from "../store";
 import type { Inputs, Prover, Signer, Terms } from "../types";
 import { exportRows, toCsv } from "./history";
 import { candidates } from "./scan";
@@ -282,14 +284,14 @@ test("reveals and reclaims that are not due", async () => {
   await expect(wallet.reveal({ ...filled, quotaNullifier: 1n }, options)).rejects.toThrow("not on the chain");
 });
 
-/** A wallet in the reveal window of its last order, and what the contract says of that order's epoch. */
+/** A wallet in the reveal window of its last order, and what the contract says of that order's epoch once it is open. */
 async function revealing(bend: (words: bigint[]) => unknown = () => {}) {
   const node = new ScriptedNode();
   node.head = 105;
-  const told = epochWords(2);
+  const wallet = await open(node);
+  const told = epochWords(2, 105 - DEPTH);
   bend(told);
   node.answers["epochs(uint256,uint256)"] = (_, block) => (block === 105 - DEPTH ? told : Array(21).fill(0n));
-  const wallet = await open(node);
   const sent = () => node.asked.filter((method) => method === "eth_sendTransaction").length;
   return { wallet, placed: wallet.orders()[2]!.placed, options: { sender: signer(node) }, sent };
 }
@@ -312,6 +314,50 @@ test.each([
   await expect(refused).rejects.toThrow(errors.Diverged);
   await expect(refused).rejects.toThrow(`another ${what} on the chain`);
   expect(sent()).toBe(0);
+});
+
+/** Wallets on one journal, of which a part is bent. */
+async function journaled(node: ScriptedNode, bend: (text: string) => string) {
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const store: Store = {
+    get: async (key) => files.get(key),
+    put: async (key, bytes) => void files.set(key, bytes),
+    keep: async (keys) => files.forEach((_, key) => keys.includes(key) || files.delete(key)),
+  };
+  const made = { deployment, provider: node, prover: prover(), key, depth: DEPTH, pollMs: 1 };
+  const source = () => new KeptSource(new RpcSource(), store, 20);
+  await Wallet.open({ ...made, source: source() });
+  for (const [at, bytes] of files) {
+    const text = new TextDecoder().decode(bytes);
+    expect(bend(text)).not.toBe(text);
+    files.set(at, new TextEncoder().encode(bend(text)));
+  }
+  return { files, wallet: await Wallet.open({ ...made, source: source() }) };
+}
+
+test("a journal that hides what was spent is dropped when the chain says so", async () => {
+  const { files, wallet } = await journaled(new ScriptedNode(), (text) =>
+    text.replace(/\n[^\n]*"block":81,[^\n]*"name":"Spent"[^\n]*/, ""),
+  );
+  await expect(wallet.checkSpent()).rejects.toThrow(errors.Diverged);
+  expect([files.size, wallet.ledger.block, wallet.notes()]).toEqual([0, deployment.startBlock - 1, []]);
+  await wallet.sync();
+  await wallet.checkSpent();
+  expect([files.size, wallet.notes()]).toEqual([1, (await open()).notes()]);
+});
+
+test("what the chain contradicts when an order is revealed is read anew", async () => {
+  const node = new ScriptedNode();
+  node.head = 105;
+  const { files, wallet } = await journaled(node, (text) => text.replace("\n", " \n"));
+  const [placed, options] = [wallet.orders()[2]!.placed, { sender: signer(node) }];
+  const answer = node.answers["epochs(uint256,uint256)"]!;
+  node.answers["epochs(uint256,uint256)"] = () => Array(21).fill(0n);
+  await expect(wallet.reveal(placed, options)).rejects.toThrow(errors.Diverged);
+  expect([files.size, wallet.ledger.block, wallet.orders()]).toEqual([0, deployment.startBlock - 1, []]);
+  node.answers["epochs(uint256,uint256)"] = answer;
+  expect((await wallet.reveal(placed, options)).name).toBe("reveal");
+  expect(files.size).toBe(1);
 });
 
 test("an order that does not open its commitment is neither revealed nor reclaimed", async () => {

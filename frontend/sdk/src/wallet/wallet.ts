@@ -98,13 +98,7 @@ export class Wallet extends Reading {
    * is not. The node learns whose nullifiers these are: ask one's own.
    */
   async checkSpent(): Promise<void> {
-    for (const { nullifier, spent, position } of this.holdings.notes) {
-      const [there] = await this.#chain.call("Pool", "nullified(uint256)->(bool)", [nullifier], this.ledger.block);
-      if (there !== spent)
-        throw new Diverged(
-          `the note at ${position} is ${spent ? "un" : ""}spent on the chain: sync without the indexer`,
-        );
-    }
+    await this.#checked(() => admission.checkSpent(this.#chain, this.ledger, this.holdings.notes));
   }
 
   // --- Moving value ---
@@ -200,6 +194,20 @@ export class Wallet extends Reading {
     const turn = this.#turn.then(action, action);
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** What `check` gives; where it finds that the chain contradicts the ledger, the next sync begins again. */
+  async #checked<T>(check: () => Promise<T>): Promise<T> {
+    try {
+      return await check();
+    } catch (error) {
+      if (error instanceof Diverged)
+        await this.#exclusively(async () => {
+          await this.ledger.forget();
+          await this.holdings.refresh();
+        });
+      throw error;
+    }
   }
 
   async #sync({ onProgress, onScan }: Told = {}): Promise<number> {
@@ -337,7 +345,7 @@ export class Wallet extends Reading {
           `the ledger stands at ${this.ledger.block}`,
       );
     admission.checkWindow(await this.#chain.head(), windows.reveal, windows.settle, "reveal");
-    const leaderKey = await admission.checkReader(this.#chain, this.ledger, market, epoch);
+    const leaderKey = await this.#checked(() => admission.checkReader(this.#chain, this.ledger, market, epoch));
     return this.#builder.reveal(placed, record, leaderKey);
   }
 
