@@ -95,7 +95,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A movement with its inner state. `inputs`: nullifiers of the notes that any attempt spends; `fee` paid."""
+    """A movement with its inner state. `inputs`: nullifiers of the notes that any attempt spends; `fee` paid,
+    by the attempt that landed."""
 
     movement: Movement
     inputs: tuple[int, ...] = ()
@@ -115,10 +116,10 @@ class Parcel:
     mark      what tells it from another that uses the same word: order commitment or note commitment
     words     nullifiers and quota place that it uses up
     expires   block from which no block can take it; None if that never comes
-    only      the name of the one carrier whom it pays
+    only      the name of the one carrier whom it pays, `fee` units
     turn      how many carriers were asked before; `given` to the present one at which head, `tx` its hash there
     had       somebody was given it once
-    block     where it was seen; `refusals` in a row, as `courier` weighs them
+    block     where it was seen; `refusals` in a row, as `courier` weighs them, by the carriers `refused`
     state     open, landed, refused (by all, so nobody has it), lost (it can never land)
     """
 
@@ -133,11 +134,13 @@ class Parcel:
     state: str = "open"
     turn: int = 0
     refusals: int = 0
+    refused: tuple[str, ...] = ()
     had: bool = False
     given: int | None = None
     tx: str | None = None
     block: int | None = None
     reason: str | None = None
+    fee: int = 0
 
 
 Written = Entry | Transfer | Parcel
@@ -240,7 +243,7 @@ class Book(base.Store):
 
     def call(self, parcel: Parcel) -> Call:
         """What a parcel holds."""
-        with self.session() as session:
+        with self.reading() as session:
             sealed = session.get(ParcelRow, parcel.key).sealed
         try:
             plain = json.loads(self._box.decrypt(sealed[:12], sealed[12:], parcel.key.encode()))
@@ -250,7 +253,7 @@ class Book(base.Store):
 
     def parcel(self, key: str) -> Parcel | None:
         """Of any state."""
-        with self.session() as session:
+        with self.reading() as session:
             row = session.get(ParcelRow, key)
             return None if row is None else _parcel(row.body)
 
@@ -362,4 +365,4 @@ def _transfer(body: str) -> Transfer:
 
 def _parcel(body: str) -> Parcel:
     data = json.loads(body)
-    return Parcel(**data | {"words": tuple(data["words"])})
+    return Parcel(**data | {"words": tuple(data["words"]), "refused": tuple(data.get("refused", ()))})

@@ -18,7 +18,7 @@ from offchain.calls import Call
 from offchain.carrier import CarrierClient, CarrierError
 from offchain.chain import Chain, ChainError, Inclusion, Reverted
 from offchain.outbox import Outbox
-from offchain.store import Busy
+from offchain.store import Busy, StoreError
 
 PATIENCE = 3
 """Blocks that a carrier has, whether it answers or not, before the next one is asked as well."""
@@ -140,12 +140,12 @@ class Courier:
 
     def start(self, parcel: Parcel, head: int) -> None:
         """Give it to whoever is next, to all where its end is near; on threads."""
-        call, routes = self.book.call(parcel), self._able(parcel)
+        routes = self._able(parcel)
         if parcel.expires is not None and head >= parcel.expires - URGENT:
             for route in routes:
-                self._ask(parcel, call, route, head, 0)
+                self._ask(parcel, route, head, 0)
         else:
-            self._ask_next(parcel.key, call, head, len(routes))
+            self._ask_next(parcel.key, head, len(routes))
 
     # --- What has become of it ---
 
@@ -173,7 +173,7 @@ class Courier:
         hashes = [parcel.tx for parcel in parcels if parcel.tx is not None]
         try:
             return self.chain.inclusions(hashes) if hashes else {}
-        except ChainError as error:
+        except Exception as error:      # a receipt that nobody foresaw included
             log.warning("inclusions not read", error=type(error).__name__)
             return {}
 
@@ -192,8 +192,9 @@ class Courier:
 
     # --- Giving ---
 
-    def _ask_next(self, key: str, call: Call, head: int, most: int) -> None:
-        """Give it to the carrier whose turn it is, or the next if its time is over; if that fails to more, `most` in all."""
+    def _ask_next(self, key: str, head: int, most: int) -> None:
+        """Give it to the carrier whose turn it is, or the next if its time is over; if that fails to more, `most` in
+        all."""
         with self.book.lock:
             parcel = self.book.parcels.get(key)
             if parcel is None or not most:
@@ -206,22 +207,29 @@ class Courier:
                     break
                 parcel = replace(parcel, turn=parcel.turn + 1, given=None)
             self._keep(parcel)
-        self._ask(parcel, call, routes[parcel.turn % len(routes)], head, most - 1)
+        self._ask(parcel, routes[parcel.turn % len(routes)], head, most - 1)
 
-    def _ask(self, parcel: Parcel, call: Call, route: Route, head: int, more: int) -> None:
+    def _ask(self, parcel: Parcel, route: Route, head: int, more: int) -> None:
         place = parcel.key, route.name
         with self.book.lock:
             if place in self._at_work:
                 return
             hands = self._hands[route.name, parcel.kind == "reveal"]
-            future = hands.submit(self._give, parcel.key, call, route, head, more)
+            future = hands.submit(self._give, parcel, route, head, more)
             self._at_work[place] = _Asked(future, head)
-        future.add_done_callback(lambda _: self._at_work.pop(place, None))
+        future.add_done_callback(lambda done: self._done(place, done))
 
-    def _give(self, key: str, call: Call, route: Route, head: int, more: int) -> None:
+    def _done(self, place: tuple[str, str], future: Future) -> None:
+        self._at_work.pop(place, None)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.warning("answer not written down", carrier=place[1], error=type(error).__name__)
+
+    def _give(self, parcel: Parcel, route: Route, head: int, more: int) -> None:
         """On a hand of the carrier's: give it, write down what was said, and ask `more` others if it failed."""
+        if (key := parcel.key) not in self.book.parcels:    # it ended while it waited for a hand
+            return
         try:
-            tx, error = route.give(key, call), None
+            tx, error = route.give(key, self.book.call(parcel)), None
         except Exception as failure:    # of the node, the database, or an answer that nobody foresaw: the next is asked
             tx, error = None, failure
         with self.book.lock:
@@ -236,11 +244,12 @@ class Courier:
                 parcel = replace(parcel, given=None, turn=parcel.turn + 1)
             # A reveal is given until its window ends, whatever is said; the rest ends once all have refused it: at once
             # where nobody had it before, else in `REFUSALS` rounds.
-            if parcel.refusals >= len(routes) * REFUSALS and parcel.kind != "reveal":
+            by_all = parcel.refusals >= len(routes) * REFUSALS and {one.name for one in routes} <= {*parcel.refused}
+            if by_all and parcel.kind != "reveal":
                 parcel = replace(parcel, state="refused")
             self._keep(parcel)
         if error is not None:
-            self._ask_next(key, call, head, more)
+            self._ask_next(key, head, more)
 
     def _keep(self, parcel: Parcel) -> None:
         if self.book.parcels[parcel.key] != parcel:
@@ -257,7 +266,7 @@ class Courier:
 
 
 def _taken(parcel: Parcel, tx: str | None) -> Parcel:
-    return replace(parcel, refusals=0, reason=None, had=True, tx=tx or parcel.tx)
+    return replace(parcel, refusals=0, refused=(), reason=None, had=True, tx=tx or parcel.tx)
 
 
 def _refused(parcel: Parcel, route: Route, error: Exception) -> Parcel:
@@ -268,5 +277,7 @@ def _refused(parcel: Parcel, route: Route, error: Exception) -> Parcel:
         weight = 1 if parcel.only else 0    # others could not be asked
         reason = str(error) if isinstance(error, CarrierError) else f"{route.name}: {error}"
     else:
-        weight, reason = 0, f"{route.name}: {type(error).__name__}"
-    return replace(parcel, refusals=parcel.refusals + weight, reason=reason)
+        weight = 0
+        reason = str(error) if isinstance(error, StoreError) else f"{route.name}: {type(error).__name__}"
+    refused = parcel.refused if not weight or route.name in parcel.refused else (*parcel.refused, route.name)
+    return replace(parcel, refusals=parcel.refusals + weight, refused=refused, reason=reason)

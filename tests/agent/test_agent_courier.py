@@ -4,16 +4,18 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from offchain import carrier
 from offchain.agent.book import Book, Parcel
 from offchain.agent.courier import HANDS, PATIENCE, URGENT, AccountRoute, Courier
 from offchain.calls import Call
 from offchain.carrier import CarrierClient, CarrierError
-from offchain.chain import ChainError, Inclusion
+from offchain.chain import ChainError, Inclusion, Reverted
 from tests.agent.sim import DEPLOYMENT, KEY
 
 SECONDS = 20
@@ -151,6 +153,100 @@ def test_one_outbox_that_cannot_be_followed_stops_no_other(tmp_path):
         parcel(found, "mine", only="good")
         found.round(HEAD)
         assert pumped == [HEAD] and good.was_asked()
+
+
+def test_what_ended_while_it_waited_for_a_hand_is_given_to_nobody(tmp_path):
+    busy = Carrier("busy", always)
+    with courier(tmp_path, busy) as found:
+        for number in range(HANDS):
+            parcel(found, str(number))
+        found.round(HEAD)
+        assert all(busy.was_asked() for _ in range(HANDS))
+        late = parcel(found, "late")
+        found.start(late, HEAD)
+        found.book.write(replace(late, state="lost"))
+        busy.let_go.set()
+        found.wait()
+        assert len(busy.asked) == HANDS and late.key not in busy.asked
+
+
+def test_a_call_is_opened_only_for_who_is_free(tmp_path, monkeypatch):
+    slow = Carrier("slow", always)
+    with courier(tmp_path, slow) as found:
+        parcel(found, "one")
+        opened, call = [], found.book.call
+        monkeypatch.setattr(found.book, "call", lambda known: opened.append(known.key) or call(known))
+        for head in range(HEAD, HEAD + 2 * PATIENCE):
+            found.round(head)
+        assert slow.was_asked() and opened == ["reveal:one"]
+
+
+def test_a_call_that_does_not_open_says_so(tmp_path):
+    good = Carrier("good")
+    with courier(tmp_path, good) as found:
+        made = Parcel("reveal:torn", "torn", "reveal", 1, 0, (), HEAD + 50)
+        found.book.write(made)
+        other = parcel(found, "one")
+        found.round(HEAD)
+        found.wait()
+        assert "the database was altered" in found.book.parcels[made.key].reason and good.asked == [other.key]
+
+
+def test_calls_and_parcels_are_read_while_another_writes(tmp_path):
+    with courier(tmp_path) as found:
+        known = parcel(found, "one")
+        with found.book.session():
+            assert found.book.parcel(known.key) == known and found.book.call(known).function == "reveal"
+
+
+class Says(Carrier):
+    """Raises `error` while it has one."""
+
+    error: Exception | None = None
+
+    def give(self, key, call):
+        tx = super().give(key, call)
+        if self.error is not None:
+            raise self.error
+        return tx
+
+
+def test_refused_by_all_is_by_every_one_of_them(tmp_path):
+    """One cannot be asked, and may have it: the other's no, however often, does not end it. Both must have said so."""
+    down, other = Says("down"), Says("other")
+    down.error, other.error = ChainError("does not answer"), Reverted("call", "no")
+    with courier(tmp_path, down, other) as found:
+        key = parcel(found, "one", "commit").key
+        for head in range(HEAD, HEAD + 6):
+            found.round(head)
+            found.wait()
+        assert len(other.asked) > 2 and found.book.parcels[key].refused == ("other",)
+        down.error = other.error
+        found.round(HEAD + 6)
+        found.wait()
+        assert found.book.parcel(key).state == "refused"
+
+
+def test_an_error_on_a_hand_is_logged(tmp_path):
+    good = Carrier("good")
+    with courier(tmp_path, good) as found, capture_logs() as told:
+        parcel(found, "one")
+        found._keep = lambda known: 1 // 0 if known.had else None
+        found.round(HEAD)
+        found.wait()
+        found.close()
+    assert {"carrier": "good", "error": "ZeroDivisionError"}.items() <= told[-1].items()
+
+
+def test_a_receipt_that_nobody_foresaw_stops_no_round(tmp_path):
+    good = Carrier("good")
+    with courier(tmp_path, good) as found:
+        key = parcel(found, "one", tx="0xgood").key
+        found.chain.mined["0xgood"] = None
+        found.chain.inclusions = lambda hashes: 1 + found.chain.mined[hashes[0]]
+        found.round(HEAD)
+        found.wait()
+        assert good.asked == [key]
 
 
 # --- A carrier's service ---
