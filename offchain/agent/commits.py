@@ -35,14 +35,15 @@ class Commits:
         self.wanting: dict[str, tuple[int, int]] = {}     # (asset, units) that tickets wait for notes to be joined for
 
     def round(self, head: int, block: int) -> None:
-        busy = {parcel.holder for parcel in list(self.book.parcels.values()) if parcel.kind == "commit"}
-        for entry in list(self.book.opened.values()):
-            if entry.order.state == OrderState.ACCEPTED and entry.order.client_id not in busy:
-                self._consider(entry, head, block)
+        for client_id in list(self.book.opened):
+            self._consider(client_id, head, block)
 
-    def _consider(self, entry: Entry, head: int, block: int) -> None:
-        name = f"commit:{entry.order.client_id}"
+    def _consider(self, client_id: str, head: int, block: int) -> None:
+        name = f"commit:{client_id}"
         if name in self.core.at_work():
+            return
+        entry = self.book.entries[client_id]    # only now: who was at work until a moment ago may have handed it over
+        if entry.order.state != OrderState.ACCEPTED or f"{name}:{entry.attempts}" in self.book.parcels:
             return
         terms = self.purse.ledger.markets.get(entry.order.market)
         if terms is None:
@@ -69,7 +70,7 @@ class Commits:
                 self._end(entry, OrderState.FAILED, "closed", f"epoch {epoch} closes before a commit could be in a block")
             return
         if head >= max(opens, entry.next_block):
-            self.core.work(name, head, lambda: self._commit(entry.order.client_id, epoch, head))
+            self.core.work(name, head, lambda: self._commit(client_id, epoch, head))
 
     def _epoch(self, entry: Entry, terms: MarketTerms, head: int, need: int) -> tuple[int, int]:
         """(epoch, its first block): the one that it is bound to, else that its ticket names, else the first possible."""

@@ -35,11 +35,13 @@ class Moves:
         for key, transfer in list(self.book.transfers.items()):
             if transfer.movement.state not in (MovementState.FAILED, *OPEN) or not transfer.attempts:
                 continue
-            if any(self.purse.landed(parcel) for parcel in self._refused_of(transfer)):
+            landed = next((parcel for parcel in self._refused_of(transfer) if self.purse.landed(parcel)), None)
+            if landed is not None:
                 self.purse.release(key)
                 reason = "sent late, by a carrier that had refused it"
                 done = replace(transfer.movement, state=MovementState.DONE, reason=reason)
-                self.book.write(replace(transfer, movement=done, booked=False), tell="balance", **_facts(done))
+                transfer = replace(transfer, movement=done, fee=landed.fee, booked=False)
+                self.book.write(transfer, tell="balance", **_facts(done))
 
     def _refused_of(self, transfer: Transfer) -> list[Parcel]:
         """Those of its parcels that nobody would send; read once for each that has failed."""
@@ -55,10 +57,11 @@ class Moves:
 
     def round(self, wanting: list[tuple[int, int]], head: int) -> None:
         """`wanting` are (asset, units) that tickets need joined."""
-        busy = {parcel.holder for parcel in list(self.book.parcels.values())}
-        for transfer in self._opened():
-            key = transfer.movement.key
-            if key in busy or f"move:{key}" in self.core.at_work():
+        for key in [one.movement.key for one in self._opened()]:
+            if f"move:{key}" in self.core.at_work():
+                continue
+            transfer = self.book.transfers[key]     # only now: who was at work until a moment ago may have sent it
+            if any(parcel.holder == key for parcel in list(self.book.parcels.values())):
                 continue
             if (last := self.book.parcel(f"move:{key}:{transfer.attempts}")) is not None and last.state != "open":
                 self._conclude(transfer, last)
@@ -123,16 +126,18 @@ class Moves:
         movement = transfer.movement
         name = f"move:{movement.key}:{transfer.attempts + 1}"
         words = tuple(own.nullifier for own in inputs)
-        parcel = Parcel(name, movement.key, "transact", built.word, built.mark, built.words, None, only)
+        parcel = Parcel(name, movement.key, "transact", built.word, built.mark, built.words, None, only, fee=fee)
         sent = replace(movement, state=MovementState.SENT, reason=None)
-        transfer = replace(transfer, movement=sent, inputs=words, attempts=transfer.attempts + 1, fee=fee)
+        transfer = replace(transfer, movement=sent, inputs=words, attempts=transfer.attempts + 1)
         if self._change(transfer, parcel, tell="balance", calls={name: built.call}, **_facts(sent)):
             self.core.courier.start(parcel, head)
         else:
             self.purse.release(movement.key)
 
     def _deposit(self, transfer: Transfer, asset: int, head: int) -> None:
-        """Let the pool take the tokens, then bring them in."""
+        """Let the pool take the tokens, then bring them in; RuntimeError if that was sent before."""
+        if transfer.attempts:
+            raise RuntimeError("a deposit is made once, and this one was sent: its parcel tells what became of it")
         own, movement, chain = self.core.courier.own, transfer.movement, self.core.chain
         if own is None:
             return self._fail(transfer, "no account is configured to deposit from: name one in agent.account")
@@ -194,7 +199,7 @@ class Moves:
         if parcel.state == "landed":
             self.purse.release(movement.key)
             done = replace(movement, state=MovementState.DONE, tx=parcel.tx, reason=None)
-            self._change(replace(transfer, movement=done), tell="balance", **_facts(done))
+            self._change(replace(transfer, movement=done, fee=parcel.fee), tell="balance", **_facts(done))
         elif parcel.state == "lost" or transfer.attempts >= ROUNDS * len(self.core.courier.routes):
             self._fail(transfer, parcel.reason or "nobody would send it")
         elif movement.kind == "deposit":
