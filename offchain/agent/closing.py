@@ -10,6 +10,7 @@ from offchain.agent.book import Entry, Parcel, now
 from offchain.agent.core import Core
 from offchain.agent.desk import CHAIN_PREFIX, DeskOrder, OrderState
 from offchain.agent.purse import Sight
+from offchain.agent.reconcile import unbooked
 from offchain.chain import ChainError
 from offchain.orders import ENDED, FORFEITS, Fate
 from offchain.records import EpochState
@@ -63,7 +64,8 @@ class Closing:
                 reason = "the window froze before the cancel was in a block: the order goes on"
                 order, cancelling = replace(order, code="too_late", reason=reason), False
             if order != entry.order:
-                self.book.write(replace(entry, order=order, cancelling=cancelling), tell="order")
+                entry, facts = unbooked(self.core, entry)
+                self.book.write(replace(entry, order=order, cancelling=cancelling), tell="order", facts=facts)
             if order.state != OrderState.ACCEPTED:
                 self.purse.release(order.client_id)
             return self.book.entries[order.client_id]
@@ -79,10 +81,12 @@ class Closing:
                     "state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took it back",
                     "fill": None, "fill_price": None, "reference": None,
                 }  # fmt: skip
+                entry, facts = unbooked(self.core, entry)
                 if order.source == "chain":
-                    self.book.amend(order.client_id, "order", lost | {"state": OrderState.FAILED}, booked=True)
+                    entry = replace(entry, order=replace(order, **lost | {"state": OrderState.FAILED}), booked=True)
                 else:
-                    self.book.amend(order.client_id, "order", lost | {"commit_tx": None, "reveal_tx": None})
+                    entry = replace(entry, order=replace(order, **lost, commit_tx=None, reveal_tx=None))
+                self.book.write(entry, tell="order", facts=facts)
 
     def _entry(self, sight: Sight) -> Entry:
         """The ticket's whose commit this is, else one of its own."""

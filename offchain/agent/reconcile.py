@@ -7,12 +7,13 @@ left over was done by somebody else: a payment received, or the same key at work
 
 from dataclasses import replace
 
-from offchain.agent.book import Entry, Transfer
+from offchain.agent.book import Book, Entry, Transfer
 from offchain.agent.core import Core
-from offchain.agent.desk import MovementState, OrderState
-from offchain.agent.purse import Look, Sight
+from offchain.agent.desk import DeskOrder, MovementState, OrderState
+from offchain.agent.purse import Look
 from offchain.chain import as_address
-from offchain.notes import Side
+from offchain.notes import Terms, pay
+from offchain.records import MarketTerms
 
 FACT = "expected"
 
@@ -28,13 +29,13 @@ class Reconcile:
         with self.book.lock:
             entries = [one for one in self.book.entries.values() if one.order.ended and not one.booked]
             transfers = [one for one in self.book.transfers.values() if _final(one) and not one.booked]
-            expected = self._expected()
-            known = {sight.word: sight for sight in look.sights}
+            expected = _expected(self.book)
+            known = {sight.word for sight in look.sights}
             first = expected is None
             expected = dict(actual) if first else expected
             for entry in () if first else entries:
-                if (sight := known.get(entry.order.quota_nullifier)) is not None:
-                    _add(expected, self._of_order(entry, sight))
+                if entry.order.quota_nullifier in known:
+                    _add(expected, _of_order(entry.order, self.purse.ledger.markets[entry.order.market]))
             for transfer in () if first else transfers:
                 _add(expected, _of_transfer(transfer))
             booked = [*(replace(one, booked=True) for one in entries), *(replace(one, booked=True) for one in transfers)]
@@ -43,25 +44,10 @@ class Reconcile:
             differences = {
                 asset: actual.get(asset, 0) - expected.get(asset, 0) for asset in sorted(actual.keys() | expected.keys())
             }
-            facts = {FACT: {str(asset): str(amount) for asset, amount in actual.items()}}
-            self.book.write(*booked, facts=facts)
+            self.book.write(*booked, facts=_fact(actual))
             for asset, units in differences.items():
                 if units:
                     self._tell(asset, units)
-
-    def _expected(self) -> dict[int, int] | None:
-        found = self.book.fact(FACT)
-        return None if found is None else {int(asset): int(amount) for asset, amount in found.items()}
-
-    def _of_order(self, entry: Entry, sight: Sight) -> dict[int, int]:
-        """What an ended order changed, by asset: its payment less what it had locked, or what it forfeited."""
-        order = entry.order
-        if order.state != OrderState.FILLED:
-            return {sight.asset: -(order.forfeited or 0)}
-        market, paid = self.purse.ledger.markets[order.market], sight.fill.payment
-        found = {int(market.base, 16): paid.base, int(market.quote, 16): paid.quote}
-        locked = int(market.quote if order.side == Side.BUY else market.base, 16)
-        return found | {locked: found[locked] - sight.lock}
 
     def _tell(self, asset: int, units: int) -> None:
         symbol, _ = self.purse.symbols.get(asset, (as_address(asset), 0))
@@ -70,6 +56,38 @@ class Reconcile:
             self.core.problems[f"balance:{asset}"] = (
                 f"{-units} units of {symbol} left by no order or movement of this agent: is the key used elsewhere?"
             )
+
+
+def unbooked(core: Core, entry: Entry) -> tuple[Entry, dict]:
+    """For an order whose end a reorganisation took back or changed: its entry, and the facts, as before that was booked.
+
+    To be written together, under the book's lock.
+    """
+    expected, market = _expected(core.book), core.purse.ledger.markets.get(entry.order.market)
+    if not entry.booked or expected is None or market is None:
+        return replace(entry, booked=False), {}
+    _add(expected, {asset: -units for asset, units in _of_order(entry.order, market).items()})
+    return replace(entry, booked=False), _fact(expected)
+
+
+def _expected(book: Book) -> dict[int, int] | None:
+    found = book.fact(FACT)
+    return None if found is None else {int(asset): int(amount) for asset, amount in found.items()}
+
+
+def _fact(totals: dict[int, int]) -> dict:
+    return {FACT: {str(asset): str(amount) for asset, amount in totals.items()}}
+
+
+def _of_order(order: DeskOrder, market: MarketTerms) -> dict[int, int]:
+    """What an ended order changed, by asset: its payment less what it had locked, or what it forfeited."""
+    terms = Terms(order.side, order.quantity, order.price)
+    asset, lock = market.rules(order.market).lock(terms)
+    if order.state != OrderState.FILLED:
+        return {asset: -(order.forfeited or 0)}
+    paid = pay(terms, order.fill, order.fill_price, market.lot, market.fee_bps)
+    found = {int(market.base, 16): paid.base, int(market.quote, 16): paid.quote}
+    return found | {asset: found[asset] - lock}
 
 
 def _final(transfer: Transfer) -> bool:

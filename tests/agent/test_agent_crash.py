@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.agent.sim import BTC, DEPTH, USD, Bomb, Died, Pool, SimChain, life
 from tests.relayer.databases import database
 
 LAST = 190
+SECONDS = 30
 PRICES = {"first": 501, "second": 502, "third": 503}
 """The price tells on the pool whose commit it is."""
 
@@ -395,3 +397,110 @@ def test_a_movement_that_lands_while_it_is_tried_again_is_done(tmp_path, monkeyp
         told = [event.data for event in agent.events(0) if event.kind == "balance"]
         assert [data["state"] for data in told if "state" in data] == ["sent", "done"]
         assert not any("unexplained" in data for data in told) and not agent.status().problems
+
+
+def ends_now(agent, monkeypatch, hold, then=lambda: None):
+    """What is `hold`-ed in a duty ends just when the next round asks who is at work; `then` follows."""
+    at_work = agent.core.at_work
+
+    def asked():
+        monkeypatch.setattr(agent.core, "at_work", at_work)
+        hold.set()
+        agent.core.wait()
+        then()
+        return at_work()
+
+    monkeypatch.setattr(agent.core, "at_work", asked)
+
+
+def held(monkeypatch, purse, name):
+    """The purse's calls of a kind are built, and then wait."""
+    build, hold = getattr(purse, name), threading.Event()
+
+    def waits(*asked, **public):
+        built = build(*asked, **public)
+        assert hold.wait(SECONDS)
+        return built
+
+    monkeypatch.setattr(purse, name, waits)
+    return hold
+
+
+@pytest.mark.parametrize("how", ["closed", "kill switch"])
+def test_a_commit_handed_over_while_a_round_looks_is_not_ended(tmp_path, monkeypatch, how):
+    """Its proof ends after the round began: too late for another one, or the kill switch comes just then."""
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501, epoch=0))
+        hold = held(monkeypatch, agent.purse, "commit")
+        agent.round(pool.head)
+        while pool.head < 118:
+            pool.mine()
+        ends_now(agent, monkeypatch, hold, lambda: agent.kill(True, "drill") if how != "closed" else None)
+        agent.round(pool.head)
+        assert agent.order("first").state == OrderState.ACCEPTED and agent.purse.held["first"]
+        assert list(agent.book.parcels) == ["commit:first:1"]
+        days(agent, pool, 145)
+        assert agent.order("first").state == OrderState.FILLED
+
+
+def test_a_movement_sent_while_a_round_looks_is_not_made_again(tmp_path, monkeypatch):
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.withdraw("out", BTC, 2_000, "0x" + "77" * 20)
+        hold = held(monkeypatch, agent.purse, "transact")
+        agent.round(pool.head)
+        ends_now(agent, monkeypatch, hold)
+        agent.round(pool.head)
+        agent.core.wait()
+        assert list(agent.book.parcels) == ["move:out:1"] and agent.book.transfers["out"].attempts == 1
+        with pytest.raises(RuntimeError, match="a deposit is made once"):
+            agent._moves._deposit(agent.book.transfers["out"], int(BTC, 16), pool.head)
+        days(agent, pool, pool.head + 6)
+        assert [one.state for one in agent.movements()] == [MovementState.DONE]
+
+
+@pytest.mark.parametrize("lost", [("commit", "reveal"), ("reveal",)], ids=["all of it", "its reveal"])
+def test_an_end_that_a_reorganisation_took_back_is_booked_no_more(tmp_path, lost):
+    """Deeper than what counts as final, after the order was filled: what it then comes to is booked in its place."""
+    pool = fresh()
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        agent.round(pool.head)
+        agent.place(Ticket("first", 0, Side.BUY, 10, 501))
+        days(agent, pool, 140)
+        assert agent.order("first").state == OrderState.FILLED and agent.book.entries["first"].booked
+        pool.taken, pool._states = [one for one in pool.taken if one[2].function not in lost], {}
+        agent.round(pool.head)
+        assert not agent.book.entries["first"].booked
+        days(agent, pool, 190)
+        order = agent.order("first")
+        if "commit" in lost:
+            assert (order.state, order.fill) == (OrderState.FILLED, 10)
+        else:
+            assert (order.state, order.forfeited) == (OrderState.RETURNED, 250)
+        assert agent.book.entries["first"].booked
+        told = [event.data for event in agent.events(0) if "unexplained" in event.data]
+        assert not told and not agent.status().problems
+
+
+def test_the_fee_booked_is_that_of_the_attempt_that_landed(tmp_path, monkeypatch):
+    """The first attempt pays 7 and is refused, the second pays 9, and then the first is sent after all."""
+    pool, fees = fresh(), [7, 9]
+    with life(pool, url(tmp_path), Bomb(), (lambda call: "liar" if len(fees) == 1 else "down",)) as agent:
+        agent.round(pool.head)
+        transact, moves = agent.purse.transact, agent._moves
+
+        def pays(asset, inputs, fee=0, carrier=0, withdrawal=0, **public):
+            return transact(asset, inputs, withdrawal + fee, **public)
+
+        monkeypatch.setattr(agent.purse, "transact", pays)
+        monkeypatch.setattr(moves, "_fee", lambda route, asset: fees.pop(0))
+        monkeypatch.setattr(moves, "_payee", lambda route: 1)
+        agent.withdraw("out", BTC, 2_000, "0x" + "77" * 20)
+        days(agent, pool, pool.head + 12)
+        assert [one.state for one in agent.movements()] == [MovementState.DONE]
+        assert agent.book.transfers["out"].fee == 7 and not fees
+        told = [event.data for event in agent.events(0) if "unexplained" in event.data]
+        assert not told and not agent.status().problems
