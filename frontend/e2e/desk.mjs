@@ -6,11 +6,11 @@
  *
  * The plan: { base, rpc, key, out, patience, looks: [{ name, width, height, scheme }], steps }. A step is one of
  * `page.mjs` (see `act`), or { go: PATH }, { shot, during } (a picture and axe's judgement in every look; what `during`
- * selects must outlast the pictures), { decline: METHOD }, { onto: CHAIN ID }, { save: BUTTON, into } (the text of the
- * file that it gives), { leave: true } (the tab shows nothing of ours), { permit: [PERMISSION] } (these and no others),
- * { clock: true } (from here on time can be passed), { pass: TIME }, { heap: NAME } (what of the plan's `secrets` the
- * page's memory holds, see `remembered`). `say` and `ask` steps go to stderr, for whoever moves the chain; an `ask` waits
- * for a line on stdin. What notifications say is in `told`.
+ * selects must outlast them, and the wallet sends nothing meanwhile), { decline: METHOD }, { onto: CHAIN ID },
+ * { save: BUTTON, into } (the text of the file that it gives), { leave: true } (the tab shows nothing of ours),
+ * { permit: [PERMISSION] } (these and no others), { clock: true } (from here on time can be passed), { pass: TIME },
+ * { heap: NAME } (what of the plan's `secrets` the page's memory holds, see `remembered`). `say` and `ask` steps go to
+ * stderr, for whoever moves the chain; an `ask` waits for a line on stdin. What notifications say is in `told`.
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
@@ -67,8 +67,12 @@ async function use() {
 async function take(page, wallet, step) {
   try {
     if (step.go) await reach(page, plan.base, step.go);
-    else if (step.shot) await shoot(page, step.shot, step.during);
-    else if (step.decline) wallet.decline = step.decline;
+    else if (step.shot) {
+      const shots = shoot(page, step.shot, step.during);
+      // What is under way at the first picture is so at the last: the wallet sends nothing before.
+      if (step.during) wallet.queue = shots.catch(() => undefined);
+      await shots;
+    } else if (step.decline) wallet.decline = step.decline;
     else if (step.onto) await wallet.onto(page, step.onto);
     else if (step.save) {
       const coming = page.waitForEvent("download");
@@ -120,7 +124,7 @@ async function remembered(page, tries) {
   return remembered(page, tries - 1);
 }
 
-/** Pictures first: what is `during` may pass before axe has judged a few looks. */
+/** Pictures first: axe takes longer, and the stage that they show may pass. */
 async function shoot(page, name, during) {
   await page.evaluate(() => document.fonts.ready);
   const shots = [];
@@ -129,12 +133,12 @@ async function shoot(page, name, during) {
     await page.screenshot({ path: join(plan.out, `desk-${name}-${look.name}.png`), fullPage: true });
     shots.push({ name, look: look.name, overflow: await overflow(page) });
   }
-  if (during && !(await page.locator(during).count())) throw new Error(`${during} passed before its last picture`);
   for (const [i, look] of plan.looks.entries()) {
     await dress(page, look);
     report.shots.push({ ...shots[i], violations: await violations(page) });
   }
   await dress(page, plan.looks[0]);
+  if (during && !(await page.locator(during).count())) throw new Error(`${during} was gone before the last look`);
 }
 
 async function dress(page, { width, height, scheme }) {
