@@ -69,7 +69,7 @@ class Agent(Desk):
     # --- The loop ---
 
     def run(self, stop: threading.Event) -> None:
-        """Round after round, one for every new head, ended duty or order taken, until `stop`; an error costs one round."""
+        """Round after round, one for every new head, ended duty or order taken, until `stop`; an error costs one."""
         log.info("agent started", chain_id=self.chain.chain_id)
         last: tuple | None = None
         while not stop.is_set():
@@ -93,7 +93,7 @@ class Agent(Desk):
     def round(self, head: int) -> None:
         """One round as of block `head`; ChainError if that is before what the ledger has taken in.
 
-        A node that is behind shows the same as a deep reorganisation: what hangs on the blocks that it lacks is not undone.
+        A node that is behind shows the same as a deep reorganisation: what hangs on blocks that it lacks is not undone.
         """
         if head < (taken := self.purse.ledger.block):
             raise ChainError(f"the node is at block {head} and was at {taken} before: it is behind, and is waited for")
@@ -125,7 +125,8 @@ class Agent(Desk):
         self.core.forget(head)
         self._health.round(head)
         if count := self.purse.unreadable():
-            self.core.problems["unreadable"] = f"{count} orders of this key were made by other software, which must end them"
+            why = f"{count} orders of this key were made by other software, which must end them"
+            self.core.problems["unreadable"] = why
         balances = tuple(self.purse.balances(look))
         before = {one.asset: one for one in self.core.view.balances}
         markets = {number: self._market(number, head) for number in sorted(self.purse.ledger.markets)}
@@ -206,7 +207,8 @@ class Agent(Desk):
             raise TicketRefused("killed", f"the kill switch is on: {reason}")
         market = snapshot.markets[ticket.market]
         if ticket.epoch is not None and ticket.epoch < market.epoch:
-            raise TicketRefused("closed", f"epoch {ticket.epoch} closes too soon: the first to be made is {market.epoch}")
+            reason = f"epoch {ticket.epoch} closes too soon: the first to be made is {market.epoch}"
+            raise TicketRefused("closed", reason)
         if ticket.quantity < market.min_quantity:
             raise TicketRefused("bad_ticket", f"the market's smallest order is {market.min_quantity} lots")
         if snapshot.lock(ticket.market, ticket.side, ticket.quantity, ticket.price).lock >= 1 << AMOUNT_BITS:
@@ -290,9 +292,9 @@ class Agent(Desk):
         if view.last_round and now() - view.last_round > SILENT_MS:
             problems.append("no round has ended for a minute: does the chain's node answer, does the chain go on?")
         return AgentStatus(
-            self.chain.chain_id, self.chain.deployment.contracts["Pool"], own.name if own else None, _text(self.purse.key),
-            view.head, view.block, view.block_seconds, view.last_round, self.book.sequence, tuple(problems),
-            reason is not None, reason,
+            self.chain.chain_id, self.chain.deployment.contracts["Pool"], own.name if own else None,
+            _text(self.purse.key), view.head, view.block, view.block_seconds, view.last_round, self.book.sequence,
+            tuple(problems), reason is not None, reason,
         )  # fmt: skip
 
     # --- The desk: movements and control ---

@@ -234,7 +234,9 @@ class Book(base.Store):
         if self.torn is not None:
             raise Torn(f"{self.torn}: start the agent again, which reads back what there is")
 
-    def amend(self, client_id: str, tell: str | None = None, order: dict[str, Any] | None = None, **changes: Any) -> Entry:
+    def amend(
+        self, client_id: str, tell: str | None = None, order: dict[str, Any] | None = None, **changes: Any
+    ) -> Entry:
         """Change an order as it stands now, whoever else changes it meanwhile."""
         with self.lock:
             entry = self.entries[client_id]

@@ -71,7 +71,7 @@ class Closing:
             return self.book.entries[order.client_id]
 
     def _vanished(self, words: set[int]) -> None:
-        """Orders that a reorganisation, deeper than what counts as final, took from the chain: again tickets, or nothing."""
+        """Orders that a reorganisation, deeper than what counts as final, took back: again tickets, or nothing."""
         with self.book.lock:
             for entry in list(self.book.entries.values()):
                 order = entry.order

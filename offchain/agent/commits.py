@@ -55,7 +55,8 @@ class Commits:
             why = (None, None) if entry.cancelling else ("killed", killed)
             return self._end(entry, OrderState.CANCELLED, *why)
         if terms.freeze_blocks + terms.reveal_blocks <= self.core.chain.confirmations + SLACK_BLOCKS:
-            why = f"the market's windows close before an order frozen {self.core.chain.confirmations} deep could be revealed"
+            deep = self.core.chain.confirmations
+            why = f"the market's windows close before an order frozen {deep} deep could be revealed"
             return self._end(entry, OrderState.FAILED, "closed", why)
         need = self.core.blocks_for("commit", head, self.core.settings.commit_seconds)
         epoch, opens = self._epoch(entry, terms, head, need)
@@ -64,23 +65,25 @@ class Commits:
             entry = self.book.amend(entry.order.client_id, last_epoch=last)
         if epoch > entry.last_epoch:
             order = entry.order
-            return self._end(entry, OrderState.FAILED, order.code or "closed", order.reason or "no window could be made")
+            code, reason = order.code or "closed", order.reason or "no window could be made"
+            return self._end(entry, OrderState.FAILED, code, reason)
         if not makes(terms, epoch, head, need):
             if entry.index is None:
-                self._end(entry, OrderState.FAILED, "closed", f"epoch {epoch} closes before a commit could be in a block")
+                why = f"epoch {epoch} closes before a commit could be in a block"
+                self._end(entry, OrderState.FAILED, "closed", why)
             return
         if head >= max(opens, entry.next_block):
             self.core.work(name, head, lambda: self._commit(client_id, epoch, head))
 
     def _epoch(self, entry: Entry, terms: MarketTerms, head: int, need: int) -> tuple[int, int]:
-        """(epoch, its first block): the one that it is bound to, else that its ticket names, else the first possible."""
+        """(epoch, its first block): the one that it is bound to, else its ticket names, else the first possible."""
         fixed = entry.order.epoch if entry.index is not None else entry.wanted
         if fixed is not None:
             return fixed, terms.windows(fixed).open
         return choose_epoch(terms, max(head, entry.next_block), need)
 
     def _unbound(self, entry: Entry, terms: MarketTerms, block: int) -> Entry | None:
-        """The entry, free for another place once none of its commits can land any more; None if it has ended or landed."""
+        """The entry, free for another place once none of its commits can land any more; None if it ended or landed."""
         order = entry.order
         record = self.purse.ledger.orders.get(order.quota_nullifier)
         if record is not None and record.oc in entry.marks:

@@ -66,8 +66,8 @@ class GatewayConfig:
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Paths are relative to the file's folder; amounts whole tokens by symbol. `in_my_name` lets `account` carry, so that
-    all see whose orders they are."""
+    """Paths are relative to the file's folder; amounts whole tokens by symbol. `in_my_name` lets `account` carry, so
+    that all see whose orders they are."""
 
     key: Path
     deployment: Path
@@ -107,8 +107,8 @@ class AgentConfig:
         found["credentials"] = tuple(file.parent / one for one in found["credentials"])
         if not found["carriers"] and not found.get("in_my_name"):
             raise ConfigError(
-                f"{file}: agent.carriers names nobody to send what is private: give a carrier's service or keystore, or "
-                "set in_my_name = true and all see whose orders they are"
+                f"{file}: agent.carriers names nobody to send what is private: give a carrier's service or keystore, "
+                "or set in_my_name = true and all see whose orders they are"
             )
         if found.get("in_my_name") and "account" not in found:
             raise ConfigError(f"{file}: agent.in_my_name needs agent.account, the account to send from")

@@ -118,7 +118,14 @@ class Moves:
         self._send(transfer, asset, inputs, fee, only, head, public)
 
     def _send(
-        self, transfer: Transfer, asset: int, inputs: list[OwnedNote], fee: int, only: str | None, head: int, public: dict
+        self,
+        transfer: Transfer,
+        asset: int,
+        inputs: list[OwnedNote],
+        fee: int,
+        only: str | None,
+        head: int,
+        public: dict,
     ) -> None:
         """Prove it, write it down, and only then give it to anybody."""
         built = self.purse.transact(asset, inputs, **public)
@@ -175,7 +182,7 @@ class Moves:
     # --- Who sends it ---
 
     def _route(self, transfer: Transfer) -> Route:
-        """Carriers in turn; withdrawals by one's own account where there is one, for they name their recipient anyway."""
+        """Carriers in turn; withdrawals by one's own account where there is one, for they name who is paid anyway."""
         courier = self.core.courier
         if transfer.movement.kind == "withdrawal" and courier.own is not None:
             return courier.own

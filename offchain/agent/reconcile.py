@@ -38,12 +38,11 @@ class Reconcile:
                     _add(expected, _of_order(entry.order, self.purse.ledger.markets[entry.order.market]))
             for transfer in () if first else transfers:
                 _add(expected, _of_transfer(transfer))
-            booked = [*(replace(one, booked=True) for one in entries), *(replace(one, booked=True) for one in transfers)]
+            booked = [replace(one, booked=True) for one in (*entries, *transfers)]
             if not booked and not first and expected == actual:
                 return
-            differences = {
-                asset: actual.get(asset, 0) - expected.get(asset, 0) for asset in sorted(actual.keys() | expected.keys())
-            }
+            assets = sorted(actual.keys() | expected.keys())
+            differences = {asset: actual.get(asset, 0) - expected.get(asset, 0) for asset in assets}
             self.book.write(*booked, facts=_fact(actual))
             for asset, units in differences.items():
                 if units:
@@ -59,7 +58,7 @@ class Reconcile:
 
 
 def unbooked(core: Core, entry: Entry) -> tuple[Entry, dict]:
-    """For an order whose end a reorganisation took back or changed: its entry, and the facts, as before that was booked.
+    """For an order whose end a reorganisation took back or changed: its entry and the facts as before it was booked.
 
     To be written together, under the book's lock.
     """
