@@ -15,7 +15,7 @@ from eth_account.signers.local import LocalAccount
 from offchain import keystore
 from offchain.admission import EpochFull, QuotaUsed, WindowClosed, market_terms
 from offchain.carrier import Carrier, CarrierClient
-from offchain.chain import CONFIRMATIONS, Chain, Receipt
+from offchain.chain import CONFIRMATIONS, Chain, Receipt, Reverted
 from offchain.coins import NotSpendableYet
 from offchain.deployment import Deployment
 from offchain.holdings import PlacedOrder
@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 LATER = (WindowClosed, EpochFull, QuotaUsed, NotSpendableYet)
 """Refusals of a commit that a later block may lift."""
+
+CLOSED = "market: window closed"
+"""The contract's own word for a commit that came too late: nothing was spent, and the next epoch takes it."""
 
 MARGIN_BLOCKS = 8
 """A window that closes sooner is left alone: a proof takes its time."""
@@ -116,7 +119,13 @@ class Trader:
         terms = Terms(_side(side), quantity, price)
 
         def attempt() -> PlacedOrder:
-            return self.wallet.commit(market, self._epoch(market), terms, self.credential, carrier=self.carrier)
+            epoch = self._epoch(market)
+            try:
+                return self.wallet.commit(market, epoch, terms, self.credential, carrier=self.carrier)
+            except Reverted as error:
+                if error.reason != CLOSED:
+                    raise
+                raise WindowClosed(f"epoch {epoch} closed while the order was proven and sent") from None
 
         return self._later(attempt, LATER, timeout)
 

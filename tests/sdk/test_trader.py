@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from offchain.admission import EpochFull, NotAdmitted, WindowClosed
+from offchain.chain import Reverted
 from offchain.coins import NotSpendableYet
 from offchain.deployment import Deployment, DeploymentError, Token
 from offchain.holdings import PlacedOrder
@@ -87,10 +88,11 @@ def test_an_unknown_token_is_named():
 
 
 def test_a_commit_waits_for_what_passes():
-    wallet = FakeWallet(NotSpendableYet("later"), EpochFull("later"), WindowClosed("later"))
+    late = Reverted("commit", "market: window closed")     # while it was proven
+    wallet = FakeWallet(NotSpendableYet("later"), EpochFull("later"), WindowClosed("later"), late)
     assert trader(wallet).commit("buy", 10, 500) == ORDER
     blocks = [block for block, _ in wallet.asked]
-    assert len(blocks) == 4 and blocks == sorted(set(blocks)), "in another block each"
+    assert len(blocks) == 5 and blocks == sorted(set(blocks)), "in another block each"
     assert wallet.asked[-1][1][2:] == (Terms(Side.BUY, 10, 500), None)
 
 
@@ -110,6 +112,8 @@ def test_a_market_that_is_not_open_yet_is_waited_for():
 def test_what_will_not_pass_is_raised_at_once():
     with pytest.raises(NotAdmitted):
         trader(FakeWallet(NotAdmitted("never"))).commit("buy", 10, 500)
+    with pytest.raises(Reverted, match="paused"):
+        trader(FakeWallet(Reverted("commit", "pool: paused"))).commit("buy", 10, 500)
     with pytest.raises(ValueError, match="neither buy nor sell"):
         trader(FakeWallet()).commit("long", 10, 500)
 
