@@ -55,8 +55,8 @@ class Closing:
         with self.book.lock:
             entry = self._entry(sight)
             known, status = entry.order, sight.status
-            now = STATES.get(status.fate), status.fill, status.price
-            if known.ended and not sight.live and (known.state, known.fill, known.fill_price) == now:
+            shown = STATES.get(status.fate), status.fill, status.price
+            if known.ended and not sight.live and (known.state, known.fill, known.fill_price) == shown:
                 return entry
             order = self._seen(entry, sight)
             cancelling = entry.cancelling and sight.live

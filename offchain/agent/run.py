@@ -216,7 +216,7 @@ def _fix(settings: FixSettings, agent: Agent, engine: Engine) -> Iterator[int]:
 @contextmanager
 def _gateway(config: GatewayConfig, agent: Agent, engine: Engine, controls) -> Iterator[str]:
     """The gateway with the slicer's routes; the slicer goes on from where it stood."""
-    from offchain.gateway import auth, seal
+    from offchain.gateway import seal
     from offchain.gateway.app import create
     from offchain.gateway.serve import serving
     from offchain.gateway.settings import Settings as GatewaySettings
@@ -227,7 +227,7 @@ def _gateway(config: GatewayConfig, agent: Agent, engine: Engine, controls) -> I
     slicer = Slicer(agent, engine, ledger_tape(agent.purse.ledger))
     secret = seal.sealing_key(agent.purse.key.sk.to_bytes(32, "big"))
     settings = GatewaySettings(secret, config.origins, config.hosts, config.private_hosts)
-    app = create(agent, settings, engine, [router(slicer, auth.require)], controls)
+    app = create(agent, settings, engine, [router(slicer)], controls)
     slicer.start()
     try:
         with serving(app, config.host, config.port) as address:

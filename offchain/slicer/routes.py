@@ -1,18 +1,16 @@
-"""Parent orders over HTTP: a router that the gateway mounts, with its guards. Quantities and prices are decimal text.
+"""Parent orders over HTTP: a router that the gateway mounts. Quantities and prices are decimal text.
 
 Refusals are the slicer's exceptions, which the gateway answers as it does those of the desk.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
-from offchain.agent.desk import OrderState
 from offchain.field import RangeError, decimal
-from offchain.gateway.auth import Holder
-from offchain.gateway.routes import asking
+from offchain.gateway.routes import Reader, Trader, asking
+from offchain.gateway.shapes import Told, told
 from offchain.notes import BPS, QUANTITY_BITS, Side
 from offchain.slicer.parents import (
     MAX_EPOCHS,
@@ -20,6 +18,7 @@ from offchain.slicer.parents import (
     MAX_URGENCY_BPS,
     PARENT_ID,
     Action,
+    Child,
     Parent,
     ParentRefused,
     ParentState,
@@ -30,14 +29,6 @@ from offchain.slicer.slicer import Slicer
 
 Id = Annotated[str, Path(pattern=f"^{PARENT_ID.pattern}$", description="The parent's id, as its client chose it.")]
 Lots = Annotated[str, Field(pattern="^[1-9][0-9]{0,19}$")]
-Number = Annotated[
-    int, PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string", "pattern": "^-?(0|[1-9][0-9]*)$"})
-]
-SideName = Annotated[
-    Side,
-    PlainSerializer(lambda side: Side(side).name.lower(), return_type=str),
-    WithJsonSchema({"enum": ["buy", "sell"]}),
-]
 
 
 class NewParent(BaseModel):
@@ -69,69 +60,21 @@ class NewParent(BaseModel):
         return self.model_dump() | lots | {"minimum": least, "side": Side[self.side.upper()]}
 
 
-class Told(BaseModel):
-    """An answer, from what has these attributes."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class ParentTold(Told):
-    id: str
-    market: int
-    side: SideName
-    quantity: Number
-    price: Number
-    strategy: Strategy
-    start: int
-    end: int
-    minimum: Number
-    jitter_bps: int
-    rate_bps: int | None
-    urgency_bps: int | None
-    state: ParentState
-    filled: Number
-    open: Number
-    arrival: Number | None
-    reason: str | None
-    created: int
-
-
-class ChildTold(Told):
-    n: int
-    epoch: int
-    client_id: str
-    quantity: Number
-    state: OrderState | None
-    fill: Number | None
-    fill_price: Number | None
-    reason: str | None
-
-
-class ReportTold(Told):
-    parent: ParentTold
-    children: list[ChildTold]
-    unfilled: Number
-    notional: Number
-    average_price: Number | None
-    average_remainder: Number | None
-    slippage_bps: int | None
-    market_volume: Number
-    printed_fill: Number
-    participation_bps: int | None
+ParentTold = told("ParentTold", Parent, "market start end jitter_bps rate_bps urgency_bps created")
+ChildTold = told("ChildTold", Child, "n epoch")
+ReportTold = told("ReportTold", Report, "slippage_bps participation_bps", parent=ParentTold, children=list[ChildTold])
 
 
 class Parents(Told):
     items: list[ParentTold]
 
 
-def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
-    """`require(scope)` is a dependency that lets only keys with that scope pass, and gives their Holder; paths are
-    under /v1/parents. Who starts and steers a parent stands in the gateway's log of decisions."""
+def router(slicer: Slicer) -> APIRouter:
+    """Paths under /v1/parents. Who starts and steers a parent stands in the gateway's log of decisions."""
     routes = APIRouter(prefix="/v1/parents")
-    read, Trader = [require("read")], Annotated[Holder, require("trade")]
 
-    @routes.get("", dependencies=read, response_model=Parents)
-    def parents(state: ParentState | None = None) -> dict[str, list[Parent]]:
+    @routes.get("", response_model=Parents)
+    def parents(holder: Reader, state: ParentState | None = None) -> dict[str, list[Parent]]:
         """Parent orders, the newest first."""
         return {"items": slicer.parents(state)}
 
@@ -141,8 +84,8 @@ def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
         with asking(request, holder, "parent_begin", body.id, body.model_dump(mode="json", exclude_none=True)):
             return slicer.begin(**body.terms)
 
-    @routes.get("/{id}", dependencies=read, response_model=ParentTold)
-    def parent(id: Id) -> Parent:
+    @routes.get("/{id}", response_model=ParentTold)
+    def parent(holder: Reader, id: Id) -> Parent:
         """One parent order."""
         return slicer.parent(id)
 
@@ -152,8 +95,8 @@ def router(slicer: Slicer, require: Callable[[str], Any]) -> APIRouter:
         with asking(request, holder, f"parent_{action}", id):
             return slicer.steer(id, action)
 
-    @routes.get("/{id}/report", dependencies=read, response_model=ReportTold)
-    def report(id: Id) -> Report:
+    @routes.get("/{id}/report", response_model=ReportTold)
+    def report(holder: Reader, id: Id) -> Report:
         """What it did, against the price at its arrival."""
         return slicer.report(id)
 

@@ -7,7 +7,6 @@ from sqlalchemy.exc import DBAPIError
 
 from offchain.agent.desk import Ticket
 from offchain.gateway.app import create
-from offchain.gateway.auth import require
 from offchain.gateway.controls import Controls
 from offchain.gateway.decisions import Decisions
 from offchain.gateway.pretrade import Limits, Restricted
@@ -117,7 +116,7 @@ def test_whoever_takes_an_order_back_is_named_not_who_placed_it(gateway):
 
 def test_who_steers_a_parent_is_named(desk, engine, controls, settings):
     slicer = Slicer(desk, engine, lambda market, first: {})
-    app = create(desk, settings, engine, [router(slicer, require)], controls)
+    app = create(desk, settings, engine, [router(slicer)], controls)
     with TestClient(app, base_url="http://127.0.0.1:8700") as client:
         keys = app.state.gateway.gate.keys
         names = {name: {"Authorization": f"Bearer {keys.new(name, ['trade'])}"} for name in ("first", "second")}

@@ -7,7 +7,6 @@ from typer.testing import CliRunner
 
 from offchain.agent_client import AgentRefused
 from offchain.gateway.app import create
-from offchain.gateway.auth import require
 from offchain.gateway.serve import serving
 from offchain.gateway.settings import Settings
 from offchain.slicer.parents import ParentState
@@ -18,7 +17,7 @@ from scripts.cli.parent import app
 @pytest.fixture
 def command(bench, monkeypatch):
     """Runs a command; what it printed."""
-    gateway = create(bench.desk, Settings(sealing_key=bytes(32)), bench.engine, [router(bench.slicer, require)])
+    gateway = create(bench.desk, Settings(sealing_key=bytes(32)), bench.engine, [router(bench.slicer)])
     with serving(gateway, port=0) as address:
         monkeypatch.setenv("SHADOWPOOL_AGENT", address)
         monkeypatch.setenv("SHADOWPOOL_AGENT_KEY", gateway.state.gateway.gate.keys.new("desk", ["read", "trade"]))

@@ -4,7 +4,6 @@ import pytest
 
 from offchain.agent_client import AgentClient, AgentRefused
 from offchain.gateway.app import create
-from offchain.gateway.auth import require
 from offchain.gateway.serve import serving
 from offchain.gateway.settings import Settings
 from offchain.notes import Side
@@ -17,7 +16,7 @@ BODY = {"id": "p1", "market": 0, "side": "buy", "quantity": "1000", "price": "51
 @pytest.fixture
 def served(bench):
     """(address, keys) of a gateway with the slicer's paths."""
-    app = create(bench.desk, Settings(sealing_key=bytes(32)), bench.engine, [router(bench.slicer, require)])
+    app = create(bench.desk, Settings(sealing_key=bytes(32)), bench.engine, [router(bench.slicer)])
     with serving(app, port=0) as address:
         yield address, app.state.gateway.gate.keys
 
