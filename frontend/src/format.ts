@@ -61,6 +61,10 @@ export function bps(value: number): string {
   return `${decimal(BigInt(value), 2)} %`;
 }
 
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function shortHex(text: string, lead = 6, tail = 4): string {
   return text.length <= lead + tail + 3 ? text : `${text.slice(0, lead)}…${text.slice(-tail)}`;
 }

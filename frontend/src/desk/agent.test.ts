@@ -14,7 +14,8 @@ const OWN = { chainId: 1, pool: "0xab", address: "own" };
 const met = vi.hoisted(() => ({ orders: vi.fn(), followed: [] as { after: number; following: unknown }[] }));
 
 vi.stubGlobal("window", globalThis);
-vi.mock("./sdk", () => ({
+vi.mock("./sdk", async () => ({
+  ...(await vi.importActual<object>("../../sdk/src/ledger/pause")),
   AgentClient: class {
     orders = met.orders;
     status = () => Promise.resolve({ ...OWN, killed: false, lastRound: Date.now(), block: 1, problems: [] });

@@ -1,7 +1,7 @@
 /** The institution's own agent, while the page is paired with it: what it says of itself and of the orders it holds. */
 
 import { type Identity, stranger, works } from "./checks";
-import { AgentClient, type AgentOrder, type AgentStatus, type Terms } from "./sdk";
+import { AgentClient, type AgentOrder, type AgentStatus, type Terms, pause } from "./sdk";
 import { Store } from "./store";
 import { explain } from "./tasks";
 
@@ -84,7 +84,7 @@ async function watch(mine: Pairing): Promise<void> {
   signal.addEventListener("abort", () => window.clearInterval(timer), { once: true });
   while (!signal.aborted) {
     await hear(mine).catch((error: unknown) => pairing === mine && agent.set({ feed: explain(error) }));
-    await pause(signal);
+    await pause(POLL_MS, signal);
   }
 }
 
@@ -97,14 +97,6 @@ async function hear(mine: Pairing): Promise<void> {
     signal: mine.end.signal,
     onEvent: ({ order }) => order && pairing === mine && take(order),
     onState: (up, problem) => pairing === mine && agent.set({ feed: up ? null : explain(problem) }),
-  });
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = window.setTimeout(resolve, POLL_MS);
-    signal.addEventListener("abort", () => (window.clearTimeout(timer), resolve()), { once: true });
   });
 }
 

@@ -13,6 +13,7 @@ export type { AgentOrder, AgentStatus, Quote } from "../../sdk/src/agent";
 export { CarrierClient } from "../../sdk/src/carrier/client";
 export { ShieldedKey, addressText } from "../../sdk/src/crypto/keys";
 export { readDeployment } from "../../sdk/src/deployment";
+export { pause } from "../../sdk/src/ledger/pause";
 export type { Deployment, Hex, OwnedNote, Signer, Stage, Terms } from "../../sdk/src/types";
 export { type Wallet, exportRows, readCredential, toCsv } from "../../sdk/src/wallet";
 export type {

@@ -1,5 +1,6 @@
 /** The one thing at a time that the desk proves and sends, and where it stands. */
 
+import { capital } from "../format";
 import { walletError } from "../wallets/eip1193";
 import type { Receipt, Stage } from "./sdk";
 import { Store } from "./store";
@@ -89,7 +90,7 @@ export function explain(error: unknown): string {
   if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "number")
     return walletError(error).message;
   const text = error instanceof Error ? error.message : String(error);
-  return text ? text[0]!.toUpperCase() + text.slice(1) : "It failed, and no reason was given.";
+  return text ? capital(text) : "It failed, and no reason was given.";
 }
 
 function patch(change: Partial<Task>): void {

@@ -1,7 +1,7 @@
 import { query, useApi } from "../api/client";
 import { useLive } from "../api/live";
 import { type EpochSummary, type List, STATES } from "../api/types";
-import { marketName } from "../format";
+import { capital, marketName } from "../format";
 import { useQuery } from "../router";
 import { Filter, Page, Pager, Section, Show } from "../ui/parts";
 import { Pipeline } from "../ui/timeline";
@@ -28,10 +28,7 @@ export function Epochs() {
       <Filter
         name="state"
         label="State"
-        options={[
-          ["", "All"],
-          ...STATES.slice(1).map((one): [string, string] => [one, one[0]!.toUpperCase() + one.slice(1)]),
-        ]}
+        options={[["", "All"], ...STATES.slice(1).map((one): [string, string] => [one, capital(one)])]}
       />
     </>
   );

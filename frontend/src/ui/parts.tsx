@@ -4,7 +4,7 @@ import { type ReactNode, useEffect, useState } from "react";
 
 import { ApiError, type Answer } from "../api/client";
 import type { State } from "../api/types";
-import { shortHex, time, wordHex } from "../format";
+import { capital, shortHex, time, wordHex } from "../format";
 import { Link, useQuery } from "../router";
 
 export function Page({
@@ -145,7 +145,7 @@ export function Problem({ error }: { error: Error }) {
 }
 
 function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return capital(/[.!?]$/.test(text) ? text : `${text}.`);
 }
 
 export function Stats({ items }: { items: [ReactNode, ReactNode, ReactNode?][] }) {

@@ -1,6 +1,7 @@
 /** The client of an institution's own agent: orders handed to it are committed, revealed and taken back on time. */
 
 import { AgentError } from "../errors";
+import { pause } from "../ledger/pause";
 import type { Hex, Terms } from "../types";
 import type {
   AgentBalance,
@@ -131,7 +132,7 @@ export class AgentClient {
       if (signal.aborted) return;
       onState?.(false, problem);
       if (FINAL.includes(problem.code)) throw problem;
-      await sleep(wait, signal);
+      await pause(wait, signal);
       wait = Math.min(2 * wait, LONGEST_MS);
     }
   }
@@ -233,16 +234,4 @@ function heardOf(data: unknown): AgentEvent | AgentError | null {
 function problemOf({ code, detail }: Record<string, unknown>, status = 0): AgentError {
   if (typeof code === "string" && typeof detail === "string") return new AgentError(code, detail);
   return new AgentError("refused", `the agent answers ${status}: is this its address?`);
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 
 import { useLive } from "../../api/live";
 import type { Market, Windows } from "../../api/types";
-import { away, marketName, pairOf, price, quantity, tokenAmount, tokenName, windowsOf } from "../../format";
+import { away, capital, marketName, pairOf, price, quantity, tokenAmount, tokenName, windowsOf } from "../../format";
 import { reveal, reveals } from "../duties";
 import { Notice } from "../parts";
 import type { OrderStatus, Sender } from "../sdk";
@@ -123,8 +123,4 @@ function nameOf({ placed: { terms, epoch, market: id } }: OrderStatus, market: M
   const pair = pairOf(market);
   const limit = `${price(terms.price, pair)} ${tokenName(market.quote)}`;
   return `${side} ${quantity(terms.quantity, pair)} ${tokenName(market.base)} at ${limit}, ${marketName(market)} epoch ${epoch}`;
-}
-
-function capital(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
 }

@@ -2,7 +2,7 @@ import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 
 import { useLive } from "../../api/live";
 import type { Market } from "../../api/types";
-import { bps, marketName, pairOf, price, quantity, tokenAmount, tokenName } from "../../format";
+import { bps, capital, marketName, pairOf, price, quantity, tokenAmount, tokenName } from "../../format";
 import { useMarkets } from "../../pages/shared";
 import { Link } from "../../router";
 import { Facts, Page, Section } from "../../ui/parts";
@@ -314,7 +314,7 @@ function agentChecks(checks: Quote["checks"]): Check[] {
   const passed = checks.filter((check) => check.passed).map(({ name }) => words(name));
   return [
     ...refused.map(({ name, reason }): Check => {
-      return { name: words(name[0]!.toUpperCase() + name.slice(1)), state: "bad", text: reason ?? "Refused" };
+      return { name: capital(words(name)), state: "bad", text: reason ?? "Refused" };
     }),
     ...(passed.length ? [{ name: "Agent", state: "good" as const, text: `Passed: ${passed.join(", ")}` }] : []),
   ];
