@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 
 import { useLive } from "../../api/live";
 import type { Market } from "../../api/types";
-import { away, marketName, pairOf, price, quantity, tokenAmount, tokenName, windowsOf } from "../../format";
+import { away, tokenAmount, tokenName, windowsOf } from "../../format";
 import { useMarkets } from "../../pages/shared";
 import { Link } from "../../router";
 import { Badge, EpochLink, Page, Section, Side, Stats, Table } from "../../ui/parts";
@@ -17,7 +17,7 @@ import { tasks } from "../tasks";
 import { Due, Taking, dueIn } from "./Asked";
 import { Handed } from "./Handed";
 import { Against, improvement } from "./improvement";
-import { isOpen, tokenAt } from "./shared";
+import { isOpen, tokenAt, wordsOf } from "./shared";
 
 export const Blotter = desk(() => {
   const state = useStore(session);
@@ -35,6 +35,7 @@ export const Blotter = desk(() => {
   const filled = orders.filter(({ fill }) => fill);
   const due = toReveal(state).filter(({ placed }) => !sent.has(placed.quotaNullifier));
   const watched = shown.state === "running" && !opening;
+  const words = ({ placed }: OrderStatus) => wordsOf(markets, placed.market);
   const marketOf = ({ placed }: OrderStatus) => markets.find(({ market }) => market === placed.market);
   return (
     <Page
@@ -66,17 +67,17 @@ export const Blotter = desk(() => {
           empty="No order yet."
           columns={[
             { head: "State", cell: (order) => <FateBadge fate={order.fate} fill={order.fill} /> },
-            { head: "Market", cell: (order) => named(order) },
+            { head: "Market", cell: (order) => words(order).name },
             { head: "Epoch", cell: ({ placed }) => <EpochLink market={placed.market} epoch={placed.epoch} plain /> },
             { head: "Side", cell: ({ placed }) => <Side side={placed.terms.side} /> },
-            { head: "Quantity", number: true, cell: (order) => lots(order, order.placed.terms.quantity) },
-            { head: "Limit", number: true, cell: (order) => at(order, order.placed.terms.price) },
+            { head: "Quantity", number: true, cell: (order) => words(order).lots(order.placed.terms.quantity) },
+            { head: "Limit", number: true, cell: (order) => words(order).limit(order.placed.terms.price) },
             {
               head: "Fill",
               number: true,
-              cell: (order) => (order.fill === null ? "–" : order.fill ? lots(order, order.fill) : "none"),
+              cell: (order) => (order.fill === null ? "–" : order.fill ? words(order).lots(order.fill) : "none"),
             },
-            { head: "Price", number: true, cell: (order) => (order.fill ? at(order, order.price!) : "–") },
+            { head: "Price", number: true, cell: (order) => (order.fill ? words(order).limit(order.price!) : "–") },
             {
               head: "Against reference",
               number: true,
@@ -98,21 +99,6 @@ export const Blotter = desk(() => {
       </Section>
     </Page>
   );
-
-  function named(order: OrderStatus) {
-    const market = marketOf(order);
-    return market ? marketName(market) : `Market ${order.placed.market}`;
-  }
-
-  function lots(order: OrderStatus, amount: bigint) {
-    const market = marketOf(order);
-    return market ? `${quantity(amount, pairOf(market))} ${tokenName(market.base)}` : `${amount} lots`;
-  }
-
-  function at(order: OrderStatus, ticks: bigint) {
-    const market = marketOf(order);
-    return market ? `${price(ticks, pairOf(market))} ${tokenName(market.quote)}` : String(ticks);
-  }
 });
 
 const FATES: Record<Fate, [text: string, tone: "good" | "bad" | "plain" | "commit" | "reveal"]> = {

@@ -1,12 +1,12 @@
 import { useState } from "react";
 
 import type { Market } from "../../api/types";
-import { marketName, pairOf, price, quantity, tokenName } from "../../format";
 import { Badge, Section, Side, Table } from "../../ui/parts";
 import { takeBack } from "../agent";
 import { Notice } from "../parts";
 import type { AgentOrder } from "../sdk";
 import { explain } from "../tasks";
+import { wordsOf } from "./shared";
 
 /** What the agent holds that is not on chain, or never will be. */
 export function Handed({ orders, markets }: { orders: AgentOrder[]; markets: Market[] }) {
@@ -31,10 +31,10 @@ export function Handed({ orders, markets }: { orders: AgentOrder[]; markets: Mar
             head: "State",
             cell: ({ state }) => <Badge tone={state === "accepted" ? "plain" : "bad"}>{state}</Badge>,
           },
-          { head: "Market", cell: (order) => named(order) },
+          { head: "Market", cell: (order) => wordsOf(markets, order.market).name },
           { head: "Side", cell: ({ side }) => <Side side={side} /> },
-          { head: "Quantity", number: true, cell: (order) => lots(order) },
-          { head: "Limit", number: true, cell: (order) => limit(order) },
+          { head: "Quantity", number: true, cell: (order) => wordsOf(markets, order.market).lots(order.quantity) },
+          { head: "Limit", number: true, cell: (order) => wordsOf(markets, order.market).limit(order.price) },
           { head: "Why", cell: ({ reason }) => <span className="wrap">{reason ?? "waits for its window"}</span> },
           {
             head: <span className="unseen">Actions</span>,
@@ -49,23 +49,4 @@ export function Handed({ orders, markets }: { orders: AgentOrder[]; markets: Mar
       />
     </Section>
   );
-
-  function marketOf({ market: id }: AgentOrder) {
-    return markets.find(({ market }) => market === id);
-  }
-
-  function named(order: AgentOrder) {
-    const market = marketOf(order);
-    return market ? marketName(market) : `Market ${order.market}`;
-  }
-
-  function lots(order: AgentOrder) {
-    const market = marketOf(order);
-    return market ? `${quantity(order.quantity, pairOf(market))} ${tokenName(market.base)}` : `${order.quantity} lots`;
-  }
-
-  function limit(order: AgentOrder) {
-    const market = marketOf(order);
-    return market ? `${price(order.price, pairOf(market))} ${tokenName(market.quote)}` : String(order.price);
-  }
 }

@@ -2,6 +2,7 @@
 
 import { useApi } from "../../api/client";
 import type { EpochSummary, List, Market, Token } from "../../api/types";
+import { marketName, pairOf, price, quantity, tokenName } from "../../format";
 import { useEpochRevision, useMarkets } from "../../pages/shared";
 import type { Deployment, Hex, OrderStatus, OwnedNote } from "../sdk";
 
@@ -29,6 +30,17 @@ export function lastReference(epochs: EpochSummary[], market: Market): bigint | 
   const found = epochs.filter((one) => one.market === market.market && one.reference !== null && !one.void);
   const last = found.sort((a, b) => b.epoch - a.epoch)[0];
   return last ? BigInt(last.reference!) : null;
+}
+
+/** How an order of a market is said; by number, in lots and in quote units a lot, where the market is not known. */
+export function wordsOf(markets: Market[], id: number) {
+  const market = markets.find((one) => one.market === id);
+  const pair = market && pairOf(market);
+  return {
+    name: market ? marketName(market) : `Market ${id}`,
+    lots: (amount: bigint) => (pair ? `${quantity(amount, pair)} ${tokenName(pair.base)}` : `${amount} lots`),
+    limit: (units: bigint) => (pair ? `${price(units, pair)} ${tokenName(pair.quote)}` : String(units)),
+  };
 }
 
 /** Orders whose lock is still held by the market. */
