@@ -284,8 +284,15 @@ def test_two_workers_never_do_the_same_job_and_a_done_one_is_done(broker, small)
     with broker.lease(id) as held:
         assert held and work(broker, KEYS[1], id) == "taken"
     assert work(broker, KEYS[0], id) == "answered"
-    assert work(broker, KEYS[1], id) == "unawaited"
     assert asking.result().statement == small.statement()
+    assert work(broker, KEYS[1], id) == "unawaited"
+
+
+def test_a_job_whose_result_nobody_fetched_yet_is_done(broker):
+    broker.put("one", b"sealed")
+    assert broker.take("one") == b"sealed"
+    broker.deliver("one", b"result")
+    assert broker.take("one") is None and broker.result("one", 0) == b"result"
 
 
 def test_a_job_ends_with_its_deadline(broker, small):
