@@ -7,10 +7,16 @@
 import { chromium } from "playwright-core";
 
 const [base] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+const PATIENCE = 180_000;
+const browser = await chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  timeout: PATIENCE,
+  args: ["--no-sandbox", "--disable-gpu"],
+});
 try {
   const context = await browser.newContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.goto(`${base}/desk`);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.reload(); // the worker takes charge of pages opened once it is there

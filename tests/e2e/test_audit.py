@@ -1,7 +1,11 @@
 """An auditor works out every fill of the run with real orders again, from the chain and its own key."""
 
+import pytest
+
 from scripts.bench.audit import rederive, summary, write
 from tests.e2e.conftest import EVENTS
+
+pytestmark = pytest.mark.timeout(1800)
 
 
 def test_every_fill_is_rederived(run, tmp_path):

@@ -13,13 +13,16 @@ import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const PATIENCE = 180_000;
 const browser = await chromium.launch({
+  timeout: PATIENCE,
   executablePath: plan.chromium ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
 });
 const report = [];
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.on("console", (message) => process.stderr.write(`${message.type()}: ${message.text()}\n`));
   page.on("pageerror", (error) => process.stderr.write(`${error.message}\n`));
   const fetched = [];

@@ -24,7 +24,7 @@ export interface Outcome {
   stages: string[];
   /** The longest time between two turns of the page, in seconds. */
   stillness: number;
-  /** From the wish to cancel to the end, in seconds. */
+  /** From the wish to cancel to the end, in turns of the page. */
   cancelled?: number;
   error?: string;
 }
@@ -34,7 +34,9 @@ async function run(job: Job): Promise<Outcome> {
   const prover = new BrowserProver({ threads: job.threads });
   const controller = new AbortController();
   let last = performance.now();
+  let turns = 0;
   const watch = setInterval(() => {
+    turns += 1;
     outcome.stillness = Math.max(outcome.stillness, (performance.now() - last) / 1000);
     last = performance.now();
   }, 5);
@@ -44,7 +46,7 @@ async function run(job: Job): Promise<Outcome> {
     else return;
     if (job.cancel?.stage === stage)
       setTimeout(() => {
-        wished = performance.now();
+        wished = turns;
         controller.abort();
       }, job.cancel.after);
   };
@@ -59,7 +61,7 @@ async function run(job: Job): Promise<Outcome> {
       outcome.proofs.push({ words: proof.words.map(String), publicSignals: proof.publicSignals.map(String) });
     }
   } catch (error) {
-    if (controller.signal.aborted) outcome.cancelled = (performance.now() - wished) / 1000;
+    if (controller.signal.aborted) outcome.cancelled = turns - wished;
     outcome.error = `${(error as Error).name}: ${(error as Error).message}`;
   } finally {
     clearInterval(watch);

@@ -10,6 +10,7 @@ const met = vi.hoisted(() => ({
   opened: [] as ((wallet: unknown) => void)[],
 }));
 const [FIRST, SECOND] = [`0x${"1".repeat(40)}`, `0x${"2".repeat(40)}`];
+const PATIENCE = { timeout: 60_000 };
 const WALLET = { info: { rdns: "a.wallet" } } as Announced;
 
 vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
@@ -46,7 +47,7 @@ afterEach(() => {
 async function signing(): Promise<Promise<boolean>[]> {
   await connectTo(WALLET);
   const signed = signIn();
-  await vi.waitFor(() => expect(met.opened).toHaveLength(1));
+  await vi.waitFor(() => expect(met.opened).toHaveLength(1), PATIENCE);
   return [signed];
 }
 
@@ -71,6 +72,7 @@ test("another account while the chain is read is taken, and its predecessor's ke
   met.tell({ address: SECOND });
   met.opened[0]!(made());
   await signed;
-  await vi.waitFor(() => expect(session.get()).toMatchObject({ busy: null, connection: { address: SECOND } }));
+  const taken = { busy: null, connection: { address: SECOND } };
+  await vi.waitFor(() => expect(session.get()).toMatchObject(taken), PATIENCE);
   expect(session.get().wallet).toBeNull();
 });

@@ -28,13 +28,13 @@ const SEQUENCE_MS = 1_200;
 
 export function useShortcuts(actions: Record<string, () => void>): void {
   useEffect(() => {
-    let leader = 0;
+    let leader = -Infinity;
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.isContentEditable;
       if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
       if (event.timeStamp - leader < SEQUENCE_MS) {
-        leader = 0;
+        leader = -Infinity;
         const place = [...PLACES, ...DESK].find(([key]) => key === event.key);
         if (place) {
           event.preventDefault();
