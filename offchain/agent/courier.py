@@ -141,7 +141,9 @@ class Courier:
     def start(self, parcel: Parcel, head: int) -> None:
         """Give it to whoever is next, to all where its end is near; on threads."""
         routes = self._able(parcel)
-        if parcel.expires is not None and head >= parcel.expires - URGENT:
+        if not routes:
+            self._strand(parcel.key)
+        elif parcel.expires is not None and head >= parcel.expires - URGENT:
             for route in routes:
                 self._ask(parcel, route, head, 0)
         else:
@@ -191,6 +193,17 @@ class Courier:
             self.start(parcel, head)
 
     # --- Giving ---
+
+    def _strand(self, key: str) -> None:
+        """Whom it names is not configured any more: say so, and end it where nothing but its own notes is at stake.
+
+        Who had it may send it still: every other attempt of a movement spends the same notes. A deposit spends none.
+        """
+        with self.book.lock:
+            if (parcel := self.book.parcels.get(key)) is None:
+                return
+            reason = f"the carrier {parcel.only} is not configured any more"
+            self._keep(replace(parcel, state="refused" if parcel.words else "open", given=None, reason=reason))
 
     def _ask_next(self, key: str, head: int, most: int) -> None:
         """Give it to the carrier whose turn it is, or the next if its time is over; if that fails to more, `most` in
@@ -259,10 +272,7 @@ class Courier:
         return self.routes if self.own is None or self.own in self.routes else [*self.routes, self.own]
 
     def _able(self, parcel: Parcel) -> list[Route]:
-        found = [route for route in self._all() if parcel.only == route.name] if parcel.only else self.routes
-        if not found:
-            raise CarrierError(f"the carrier {parcel.only} is not configured any more")
-        return found
+        return [route for route in self._all() if parcel.only == route.name] if parcel.only else self.routes
 
 
 def _taken(parcel: Parcel, tx: str | None) -> Parcel:

@@ -61,13 +61,21 @@ class Moves:
             if f"move:{key}" in self.core.at_work():
                 continue
             transfer = self.book.transfers[key]     # only now: who was at work until a moment ago may have sent it
-            if any(parcel.holder == key for parcel in list(self.book.parcels.values())):
+            parcel = next((one for one in list(self.book.parcels.values()) if one.holder == key), None)
+            if parcel is not None:
+                self._explain(transfer, parcel)
                 continue
             if (last := self.book.parcel(f"move:{key}:{transfer.attempts}")) is not None and last.state != "open":
                 self._conclude(transfer, last)
             if self.book.transfers[key].movement.state in OPEN and head >= transfer.next_block:
                 self.core.work(f"move:{key}", head, lambda key=key: self._attempt(key, head))
         self._ahead(wanting)
+
+    def _explain(self, transfer: Transfer, parcel: Parcel) -> None:
+        """Say why a movement stays sent: nobody takes it, who had it too, for a carrier that is down may have it."""
+        movement, reason = transfer.movement, parcel.reason if parcel.given is None else None
+        if movement.reason != reason:
+            self._change(replace(transfer, movement=replace(movement, reason=reason)))
 
     def _opened(self) -> list[Transfer]:
         return [one for one in list(self.book.transfers.values()) if one.movement.state in OPEN]

@@ -1,0 +1,117 @@
+"""Movements that nobody takes: they say why, and go on by another carrier where that is safe."""
+
+from dataclasses import replace
+
+import pytest
+
+from offchain.agent.desk import MovementState
+from offchain.chain import Reverted
+from tests.agent.sim import BTC, Bomb, Pool, life
+
+FEE = 7
+
+
+def days(agent, pool, count=1):
+    """So many rounds, each with what it starts done, and a block after it."""
+    for _ in range(count):
+        agent.round(pool.head)
+        agent.core.wait()
+        pool.mine()
+
+
+def url(folder):
+    return f"sqlite:///{folder}/agent.sqlite3"
+
+
+def withdrawn(agent):
+    agent.withdraw("out", BTC, 2_000, "0x" + "77" * 20)
+
+
+def out(agent):
+    [found] = agent.movements()
+    return found
+
+
+@pytest.fixture
+def paid_by_fee(monkeypatch):
+    """Every carrier takes FEE; the first attempt is made by the last one."""
+
+    def prepare(agent):
+        moves, routes, transact = agent._moves, agent.core.courier.routes, agent.purse.transact
+
+        def pays(asset, inputs, fee=0, carrier=0, withdrawal=0, **public):
+            return transact(asset, inputs, withdrawal + fee, **public)
+
+        monkeypatch.setattr(agent.purse, "transact", pays)
+        monkeypatch.setattr(moves, "_route", lambda transfer: routes[-1])
+        monkeypatch.setattr(moves, "_fee", lambda route, asset: FEE)
+        monkeypatch.setattr(moves, "_payee", lambda route: 1)
+
+    return prepare
+
+
+@pytest.mark.parametrize("sends", [False, True], ids=["never sent", "sent after all"])
+def test_a_carrier_that_is_taken_out_holds_no_withdrawal(tmp_path, paid_by_fee, sends):
+    """It alone is paid by what was proven: it is made anew for another one, and lands once, whoever sends it."""
+    pool = Pool((BTC, 5_000))
+    with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: "down")) as agent:
+        paid_by_fee(agent)
+        days(agent, pool)
+        withdrawn(agent)
+        days(agent, pool, 2)
+        [(key, parcel)] = agent.book.parcels.items()
+        assert parcel.only == "route 1" and parcel.words
+        if sends:
+            pool.keep(agent.book.call(parcel), 1)
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        paid_by_fee(agent)
+        days(agent, pool)
+        stranded = agent.book.parcel(key)
+        assert (stranded.state, stranded.reason) == ("refused", "the carrier route 1 is not configured any more")
+        days(agent, pool, 10)
+        assert out(agent).state == MovementState.DONE and not agent.book.parcels and not agent.purse.held
+        assert len(pool.taken) == 1 and agent.book.transfers["out"].fee == FEE
+        told = [event.data for event in agent.events(0) if "unexplained" in event.data]
+        assert not told and not agent.status().problems
+
+
+def test_a_deposit_whose_account_is_gone_is_told_and_kept(tmp_path, paid_by_fee):
+    """It spends nothing, so another could land beside it: it stays, says why, and goes on once the account is back."""
+    pool = Pool((BTC, 5_000))
+    with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: "down")) as agent:
+        paid_by_fee(agent)
+        days(agent, pool)
+        withdrawn(agent)
+        days(agent, pool, 2)
+        [parcel] = agent.book.parcels.values()
+        agent.book.write(replace(parcel, words=()))      # as a deposit's
+    with life(pool, url(tmp_path), Bomb()) as agent:
+        days(agent, pool, 2)
+        why = "the carrier route 1 is not configured any more"
+        assert agent.book.parcels[parcel.key].state == "open" and not pool.taken
+        assert (out(agent).state, out(agent).reason) == (MovementState.SENT, why)
+        assert any("taken by no carrier" in problem and why in problem for problem in agent.status().problems)
+    with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: None)) as agent:
+        days(agent, pool, 10)
+        assert (out(agent).state, out(agent).reason) == (MovementState.DONE, None) and not agent.status().problems
+
+
+def test_a_movement_that_nobody_takes_says_why(tmp_path):
+    """One is down and may have it, the other refuses it: it is not made anew, and is done once it is taken."""
+    pool, refuses = Pool((BTC, 5_000)), [True]
+
+    def refusing(call):
+        if refuses:
+            raise Reverted("call", "no such root")
+
+    with life(pool, url(tmp_path), Bomb(), (lambda call: "down", refusing)) as agent:
+        days(agent, pool)
+        withdrawn(agent)
+        days(agent, pool, 4)
+        assert out(agent).state == MovementState.SENT and list(agent.book.parcels) == ["move:out:1"]
+        assert "no such root" in out(agent).reason or "does not answer" in out(agent).reason
+        refuses.clear()
+        days(agent, pool, 2)
+        assert out(agent).reason is None
+        days(agent, pool, 6)
+        assert (out(agent).state, out(agent).reason) == (MovementState.DONE, None)
