@@ -68,18 +68,24 @@ class CarrierClient:
             headers=HEADERS, timeout=REQUEST_SECONDS, follow_redirects=False, trust_env=host not in LOOPBACK,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),     # one would tie calls to each other
         )  # fmt: skip
+        self.deployment = deployment
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read its account and its fees as they are now; CarrierError as above."""
         info = self._ask("GET", "/info", deadline=0.0)
         try:
-            self.address: str = info["carrier"]
-            self.fees = {_word(asset): decimal(least, 1 << 128, "fee") for asset, least in info["fees"].items()}
-            known = is_checksum_address(self.address)
+            address: str = info["carrier"]
+            fees = {_word(asset): decimal(least, 1 << 128, "fee") for asset, least in info["fees"].items()}
+            known = is_checksum_address(address)
             there = info["chain_id"], info["pool"]
         except (KeyError, TypeError, AttributeError, RangeError, ValueError):
             known = False
         if not known:
             raise CarrierError(f"what answers at {self.url} is no carrier: check the address")
-        if there != (deployment.chain_id, deployment.contracts["Pool"]):
+        if there != (self.deployment.chain_id, self.deployment.contracts["Pool"]):
             raise CarrierError(f"the carrier at {self.url} serves another pool or chain: use one of this deployment")
+        self.address, self.fees = address, fees
 
     def fee(self, asset: int) -> int:
         """The least fee, in base units, for a transact of `asset`; CarrierError if it carries none of it."""

@@ -68,10 +68,12 @@ class ServiceRoute:
     def give(self, key: str, call: Call) -> str | None:
         return self.client().hand(self.chain, call)
 
-    def client(self) -> CarrierClient:
-        """CarrierError while it does not answer."""
+    def client(self, anew: bool = False) -> CarrierClient:
+        """With its account and fees as it last told them, or now: `anew`. CarrierError while it does not answer."""
         if self._client is None:
             self._client = CarrierClient(self.name, self.chain.deployment)
+        elif anew:
+            self._client.refresh()
         return self._client
 
 

@@ -199,7 +199,7 @@ class Moves:
     def _fee(self, route: Route, asset: int) -> int:
         if not isinstance(route, ServiceRoute):
             return 0
-        fee, most = route.client().fee(asset), self.core.settings.max_fees.get(asset, 0)
+        fee, most = route.client(anew=True).fee(asset), self.core.settings.max_fees.get(asset, 0)
         if fee > most:
             raise CarrierError(f"the carrier {route.name} asks {fee} units, and max_fees allows {most}")
         return fee

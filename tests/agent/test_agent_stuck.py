@@ -1,12 +1,17 @@
 """Movements that nobody takes: they say why, and go on by another carrier where that is safe."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from offchain.agent.core import Settings
+from offchain.agent.courier import ServiceRoute
 from offchain.agent.desk import MovementState
-from offchain.chain import Reverted
-from tests.agent.sim import BTC, Bomb, Pool, life
+from offchain.agent.moves import Moves
+from offchain.carrier import CarrierClient, CarrierError
+from offchain.chain import Reverted, as_address
+from tests.agent.sim import BTC, DEPLOYMENT, Bomb, Pool, life
 
 FEE = 7
 
@@ -115,3 +120,23 @@ def test_a_movement_that_nobody_takes_says_why(tmp_path):
         assert out(agent).reason is None
         days(agent, pool, 6)
         assert (out(agent).state, out(agent).reason) == (MovementState.DONE, None)
+
+
+# --- What a carrier's service asks ---
+
+
+def test_a_carrier_that_asks_more_and_is_paid_elsewhere_is_heard(monkeypatch):
+    """Its fee and its account are read for each attempt: what was proven for the old ones it would refuse for ever."""
+    told = {"carrier": as_address(1), "chain_id": DEPLOYMENT.chain_id, "pool": DEPLOYMENT.contracts["Pool"]}
+    fees = {as_address(int(BTC, 16)): "7"}
+    monkeypatch.setattr(CarrierClient, "_once", lambda *asked: (200, told | {"fees": fees}, 1.0))
+    settings = Settings(max_fees={int(BTC, 16): 9})
+    moves = Moves(SimpleNamespace(book=None, purse=None, settings=settings))
+    route = ServiceRoute(SimpleNamespace(deployment=DEPLOYMENT), "https://carrier.example")
+    assert (moves._fee(route, int(BTC, 16)), moves._payee(route)) == (7, 1)
+    told["carrier"], fees[as_address(int(BTC, 16))] = as_address(2), "9"
+    assert (moves._fee(route, int(BTC, 16)), moves._payee(route)) == (9, 2)
+    told["chain_id"] += 1
+    with pytest.raises(CarrierError, match="another pool or chain"):
+        moves._fee(route, int(BTC, 16))
+    assert moves._payee(route) == 2
