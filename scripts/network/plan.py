@@ -105,19 +105,38 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+_claims: list[socket.socket] = []
+"""Hold what this process was given until it ends: what is to listen there may take its time."""
+
+
+def _claimed(port: int) -> bool:
+    """Whether a port, or the span that begins there, is ours now: its name in the kernel has one owner."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0shadowpool-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
+
+
 def free_port() -> int:
-    """One that is free now, below the ports that the kernel hands out itself; NetworkError if none is."""
-    for port in random.sample(range(10_000, 32_000), 1_000):
-        if port_is_free(port):
+    """One that is free, and given to nobody else while this process lives; NetworkError if there is none.
+
+    Below the ports that the kernel hands out itself, as are those of `free_port_base`, which are others.
+    """
+    for port in random.sample(range(10_000, 20_000), 1_000):
+        if port_is_free(port) and _claimed(port):
             return port
-    raise NetworkError("no free port between 10000 and 32000 on 127.0.0.1: stop what listens there")
+    raise NetworkError("no free port between 10000 and 20000 on 127.0.0.1: stop what listens there")
 
 
 def free_port_base() -> int:
-    """A base whose whole span is free now, below the ports the kernel hands out itself."""
-    bases = list(range(10_000, 32_000, PORT_SPAN))
+    """A base whose whole span is free, and given to nobody else while this process lives."""
+    bases = list(range(20_000, 32_000, PORT_SPAN))
     random.shuffle(bases)
     for base in bases:
-        if all(port_is_free(port) for port in range(base, base + PORT_SPAN)):
+        if all(port_is_free(port) for port in range(base, base + PORT_SPAN)) and _claimed(base):
             return base
-    raise NetworkError("no free range of ports between 10000 and 32000 on 127.0.0.1")
+    raise NetworkError("no free range of ports between 20000 and 32000 on 127.0.0.1")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Shell:
                 errors="replace",
                 start_new_session=True,
             )
+            if self.stopped:    # while it was begun
+                self.stop()
             for line in self.child.stdout:
                 log.write(line)
                 if self.echo:
@@ -61,7 +64,8 @@ class Shell:
     def stop(self) -> None:
         self.stopped = True
         if self.child and self.child.poll() is None:
-            os.killpg(self.child.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it ended since
+                os.killpg(self.child.pid, signal.SIGTERM)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Steps of set-up: run when needed, resumed after a failure, ended together."""
 
+import subprocess
 import sys
 import time
 
@@ -71,12 +72,24 @@ def test_a_step_waits_for_those_it_names(tree):
 
 
 def test_a_failure_ends_the_others_at_once(tree):
-    slow = Step("slow", python("import time; time.sleep(60)"), (tree / "made",))
+    slow = Step("slow", python("import time; time.sleep(500)"), (tree / "made",))
     failing = Step("fail", python("import time; time.sleep(.3); raise SystemExit(1)"), (tree / "made",))
     begun = time.monotonic()
     with pytest.raises(SetupError):
         run(slow, failing)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 250
+
+
+def test_what_is_begun_while_the_others_are_ended_is_ended_too(tree, monkeypatch):
+    shell, start = runner.Shell(tree / "log", None), subprocess.Popen
+
+    def late(*args, **options):
+        shell.stop()
+        return start(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", late)
+    with pytest.raises(SetupError):
+        python("import time; time.sleep(500)")(shell)
 
 
 def test_missing_tools_are_named_with_how_to_get_them(monkeypatch):
