@@ -23,6 +23,7 @@ REASONS = {
     Fate.INVALID: ("invalid", "the settlement showed that the reveal does not open the order"),
     Fate.UNREVEALED: ("unrevealed", "the epoch ended without its reveal: the bond is forfeited"),
     Fate.REFUNDABLE: ("epoch_failed", "the epoch failed or is void: the funds come back whole"),
+    Fate.CANCELLED: (None, None),
 }
 ON_CHAIN = (OrderState.COMMITTED, OrderState.REVEALED, OrderState.FILLED)
 
@@ -42,7 +43,7 @@ class Closing:
         self._vanished({sight.word for sight in sights})
 
     def _one(self, sight: Sight, head: int, block: int) -> None:
-        entry = self._observe(sight, head)
+        entry = self._observe(sight, block)
         if sight.live:
             self._serve(sight, entry, head, block)
         else:
@@ -50,8 +51,8 @@ class Closing:
 
     # --- What the ledger shows of it ---
 
-    def _observe(self, sight: Sight, head: int) -> Entry:
-        """Bring the desk's order up to what the ledger shows."""
+    def _observe(self, sight: Sight, block: int) -> Entry:
+        """Bring the desk's order up to what the ledger shows at `block`."""
         with self.book.lock:
             entry = self._entry(sight)
             known, status = entry.order, sight.status
@@ -60,7 +61,7 @@ class Closing:
                 return entry
             order = self._seen(entry, sight)
             cancelling = entry.cancelling and sight.live
-            if cancelling and head >= sight.windows.freeze:
+            if cancelling and block >= sight.windows.freeze:     # until then a cancel may be in a block not yet final
                 reason = "the window froze before the cancel was in a block: the order goes on"
                 order, cancelling = replace(order, code="too_late", reason=reason), False
             if order != entry.order:
