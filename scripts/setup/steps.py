@@ -84,9 +84,8 @@ def frontend(shell: Shell) -> None:
     if WEB_LINK.is_symlink() or not WEB_LINK.exists():
         WEB_LINK.unlink(missing_ok=True)
         WEB_LINK.symlink_to("../build/web/node_modules")
-    vite = WEB / "node_modules" / ".bin" / "vite"
-    shell(vite, "build", cwd=FRONTEND)
-    shell(vite, "build", "--config", "sdk/vite.config.ts", cwd=FRONTEND)
+    shell(WEB / "node_modules" / ".bin" / "vite", "build", cwd=FRONTEND)
+    shell("node", "sdk/build.mjs", cwd=FRONTEND)
 
 
 def geth(shell: Shell) -> None:
@@ -133,7 +132,7 @@ STEPS = [
     Step(
         "frontend",
         frontend,
-        (WEB / "node_modules" / "vite", BUILD / "frontend" / "index.html", BUILD / "sdk" / "index.mjs", WEB_LINK),
+        (WEB / "node_modules" / "vite", BUILD / "frontend" / "index.html", BUILD / "sdk" / "package.json", WEB_LINK),
         inputs=(*WEB_FILES, *WEB_SOURCES),
     ),
     Step("prover", prover, (BIN / "shadowpool-prover",), inputs=(PROVER,), after=("node",)),

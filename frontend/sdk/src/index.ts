@@ -22,5 +22,4 @@ export { Chain, HttpProvider } from "./ledger/chain";
 export { KeptSource } from "./ledger/journal";
 export { Ledger } from "./ledger/ledger";
 export { IndexerSource, RpcSource, type Source } from "./ledger/source";
-export { IndexedDbStore } from "./store/indexeddb";
 export type { Store } from "./store";

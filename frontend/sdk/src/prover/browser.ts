@@ -4,6 +4,8 @@ import * as errors from "../errors";
 import type { Circuit, Hex, Inputs, Proof, ProveOptions, Prover } from "../types";
 import type { Reply, Request } from "./worker";
 
+export { IndexedDbStore } from "../store/indexeddb";
+
 /** More threads gain little: the longest sums are of some ten thousand points. */
 const MOST_THREADS = 4;
 
