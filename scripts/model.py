@@ -20,7 +20,7 @@ OUTPUT = BUILD / "model"
 RESULT = OUTPUT / "model.json"
 MEMORY_MB = 2000
 DEPTH = 200_000    # transitions on a path; pan says so if it is not enough
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1_500
 
 COMPILE = {
     "safety": ("-DSAFETY", "-DNOCLAIM"),

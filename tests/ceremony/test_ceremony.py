@@ -7,29 +7,24 @@ import signal
 import time
 
 import pytest
+from typer.testing import CliRunner
 
 from offchain import circuits, prover, snarkjs
 from offchain.ceremony import Ceremony, accept
+from offchain.chain import Chain
 from offchain.claims import Print
+from offchain.deployment import Deployment
 from offchain.statement import circuit_id, statement
-from offchain.transcript import CeremonyError, Step, hash_file
+from offchain.transcript import CeremonyError, hash_file
+from scripts import contracts
 from scripts.circuits import build
-from tests.ceremony.conftest import BEACON, TINY, command, launch, powers
+from scripts.cli.app import app
+from scripts.deploy import CIRCUITS, _Deployer
+from tests.ceremony.conftest import BEACON, TINY, command, edit, launch, powers
+from tests.world import account, anvil
 
 PRODUCTION, DEVELOPMENT = 1, 31337
 pytestmark = pytest.mark.timeout(900)
-
-
-def edit(folder, change, relink=False):
-    """Change the transcript's data; `relink` makes the links fit again, as a forger would."""
-    path = folder / "transcript.json"
-    data = json.loads(path.read_text())
-    change(data["steps"])
-    if relink:
-        link = data["circuit"]
-        for row in data["steps"]:
-            row["link"] = link = Step(**row).linked(link)
-    path.write_text(json.dumps(data))
 
 
 def test_whole_on_the_smallest_circuit(tmp_path):
@@ -236,11 +231,20 @@ class TestSpoilt:
             Ceremony(copy).verify()
 
 
+def lingering(folder):
+    """An environment where node does not come back from a contribution: what it wrote is not taken meanwhile."""
+    folder.mkdir()
+    script, real = folder / "node", shutil.which("node")
+    script.write_text(f'#!/bin/sh\n"{real}" "$@"; code=$?\ncase "$*" in *contribute*) sleep 900;; esac\nexit $code\n')
+    script.chmod(0o755)
+    return os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
 class TestInterrupted:
     def test_killed_while_it_writes(self, opened, tmp_path):
         folder = tmp_path / "c"
         shutil.copytree(opened, folder)
-        process = launch("contribute", "--name", "alder", "--dir", folder)
+        process = launch("contribute", "--name", "alder", "--dir", folder, env=lingering(tmp_path / "bin"))
         partial = folder / ".0001.zkey.partial"
         while not partial.exists():
             assert process.poll() is None, process.communicate()
@@ -327,19 +331,66 @@ class TestGate:
         with pytest.raises(CeremonyError, match="another compilation"):
             Ceremony(finished).install()
 
-    def test_deploy_asks_it_first(self, built, monkeypatch):
-        """On a production chain nothing is sent with a development key."""
-        from scripts import deploy
 
-        class Node:
-            chain_id = PRODUCTION
+class TestDeployment:
+    """`shadowpool market deploy` on a chain where money is; the smallest circuit stands for every other."""
 
-            def __init__(self, *args, **options):
-                pass
+    OFFICES = {role: account(index).address for index, role in enumerate(("governor", "guardian", "issuer"), 1)}
 
-        monkeypatch.setattr(deploy, "Chain", Node)
-        monkeypatch.setattr(deploy, "CIRCUITS", (TINY,))
-        tokens = {"STAKE": deploy.Token("0x" + "11" * 20, 18)}
-        parameters = deploy.Parameters(settle_sizes=())
-        with pytest.raises(CeremonyError, match="development key"):
-            deploy.deploy("", None, *["0x" + "11" * 20] * 4, parameters=parameters, tokens=tokens)
+    @pytest.fixture
+    def kept(self, built, finished, tmp_path, monkeypatch):
+        """The folder of ceremonies: the same one under every circuit's name."""
+        for name in (*CIRCUITS, "settle_8"):
+            for path in built.glob(f"{TINY}.*"):
+                shutil.copy(path, built / path.name.replace(TINY, name, 1))
+            shutil.copytree(finished, tmp_path / "kept" / name)
+            edit(tmp_path / "kept" / name, lambda steps: None, relink=True, circuit=name)
+            Ceremony(tmp_path / "kept" / name).install()
+        monkeypatch.setattr(accept, "__defaults__", (tmp_path / "kept",))
+        return tmp_path / "kept"
+
+    @pytest.fixture
+    def chain(self):
+        contracts.build()
+        with anvil(chain_id=999) as url:
+            yield Chain(url)
+
+    def file(self, folder, chain) -> str:
+        """A file as a governor writes it, of two tokens that are there."""
+        maker, tokens = _Deployer(chain, account(0)), {"USD": 6, "STAKE": 18}
+        places = {symbol: maker.create("Token", symbol, symbol, decimals) for symbol, decimals in tokens.items()}
+        maker.settle()
+        lines = [f'{role} = "{address}"' for role, address in self.OFFICES.items()]
+        lines += [f"feeders = {json.dumps([account(index).address for index in (4, 5, 6)])}", "settle_sizes = [8]"]
+        lines += ["[parameters]", "governor_delay = 7_200", f"bounty = {4 * 10**18}", "[oracle]", "quorum = 3"]
+        lines += ["[tokens]", *(f'{symbol} = "{address}"' for symbol, address in places.items())]
+        (folder / "deploy.toml").write_text("\n".join(lines))
+        return str(folder / "deploy.toml")
+
+    def test_by_its_governor_s_file_with_ceremony_keys(self, kept, chain, finished, tmp_path, monkeypatch):
+        monkeypatch.setenv("SHADOWPOOL_KEY", account(0).key.hex())
+        out, config = tmp_path / "deployment.json", self.file(tmp_path, chain)
+
+        def deploy(*options):
+            root = ["--rpc", chain.rpc_url, "--deployment", str(out), "market", "deploy"]
+            return CliRunner().invoke(app, [*root, *options])
+
+        head = chain.head()
+        (kept / CIRCUITS[0]).rename(tmp_path / "elsewhere")
+        for options, reason in (((), "name its tokens"), (("--config", config), "holds no finished one of transact")):
+            assert reason in str(deploy(*options).exception)
+        assert chain.head() == head and not out.exists()
+
+        (tmp_path / "elsewhere").rename(kept / CIRCUITS[0])
+        done = deploy("--config", config)
+        assert done.exit_code == 0, (done.output, done.exception)
+        made = Deployment.load(out)
+        assert {symbol: token.decimals for symbol, token in made.tokens.items()} == {"USD": 6, "STAKE": 18}
+        assert {entry.circuit_id for entry in made.verifiers.values()} == {Ceremony(finished).circuit_id}
+        there = Chain(chain.rpc_url, made)
+        for contract, view, value in (
+            ("Governor", "admin", self.OFFICES["governor"]), ("Governor", "delay", 7_200), ("Oracle", "quorum", 3),
+            ("Oracle", "feeder_count", 3), ("Oracle", "lifetime", 300), ("Relayers", "bounty", 4 * 10**18),
+            ("Relayers", "stake_token", made.tokens["STAKE"].address), ("Credentials", "issuer", self.OFFICES["issuer"]),
+        ):  # fmt: skip
+            assert there.call(there.contract(contract).functions[view]()) == value, view

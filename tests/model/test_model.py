@@ -6,6 +6,7 @@ import pytest
 
 from scripts import model
 
+pytestmark = pytest.mark.timeout(2 * model.TIMEOUT_SECONDS)
 ONCE = "paid==1"                            # settled or given back, never both, neither twice
 FORFEIT = ".junk)"                          # bonds lost in Settled or Empty alone, never by a true reveal
 DARK = "(shown)||deep"                      # nobody changes a set of which an order is open

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,11 +112,13 @@ def test_both_verifiers_accept_our_proof(made, tmp_path):
 
 
 def test_output_is_one_line_with_times(made):
+    begun = time.monotonic()
     done = prover("prove", "--zkey", made.zkey, "--wtns", made.wtns)
+    whole = time.monotonic() - begun
     assert done.stdout.count(b"\n") == 1 and done.stderr == b""
     seconds = json.loads(done.stdout)["seconds"]
     assert set(seconds) == {"read", "h", "msm", "verify", "total"}
-    assert 0 < seconds["total"] < 60
+    assert 0 < seconds["total"] < whole
 
 
 def test_we_accept_a_proof_of_snarkjs(made, tmp_path):
