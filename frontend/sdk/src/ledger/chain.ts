@@ -5,10 +5,14 @@ import { ChainError, DeploymentError, Reverted } from "../errors";
 import type { Call, Circuit, Deployment, Eip1193, Hex, Signer } from "../types";
 import { type Value, decode, declare, encodeCall } from "../abi";
 import { type PoolEvent, TOPICS, EVENTS, type Log, readLog } from "./events";
-import { pause } from "./pause";
+import { pause, within } from "./pause";
 
 const POLL_MS = 500;
 const RECEIPT_SECONDS = 180;
+/** A node that is silent for longer never answers: its wallet was restarted, or its connection is lost. */
+const ANSWER_MS = 60_000;
+/** What a person is asked about, who may take as long as it needs. */
+const PROMPTS = ["eth_sendTransaction"];
 const GAS_MARGIN = 250_000n;
 /** Beyond it a node that nobody could pay is at work. */
 const GAS_CAP = 15_000_000n;
@@ -174,9 +178,10 @@ export class HttpProvider implements Eip1193 {
   async request({ method, params = [] }: { method: string; params?: unknown[] }): Promise<unknown> {
     const body = JSON.stringify({ jsonrpc: "2.0", id: this.next++, method, params });
     const headers = { "Content-Type": "application/json" };
+    const signal = PROMPTS.includes(method) ? null : AbortSignal.timeout(ANSWER_MS);
     let answer: { result?: unknown; error?: { code: number; message: string; data?: unknown } };
     try {
-      answer = await (await fetch(this.url, { method: "POST", headers, body })).json();
+      answer = await (await fetch(this.url, { method: "POST", headers, body, signal })).json();
     } catch {
       throw new ChainError(`no chain answers at ${new URL(this.url).origin}: is the node running?`);
     }
@@ -192,10 +197,13 @@ function hex(value: number | bigint): Hex {
   return `0x${value.toString(16)}`;
 }
 
-/** A request, whose refusal is a ChainError with the node's words; `data` and `code` are kept. */
+/** A request, whose refusal or silence is a ChainError, with the node's words; `data` and `code` are kept. */
 async function asking(provider: Eip1193, method: string, params: unknown[]): Promise<unknown> {
   try {
-    return await provider.request({ method, params });
+    const asked = provider.request({ method, params });
+    if (PROMPTS.includes(method)) return await asked;
+    const late = `the node has not answered ${method} for ${ANSWER_MS / 1_000} s: try again, or reload the wallet`;
+    return await within(ANSWER_MS, asked, () => new ChainError(late));
   } catch (error) {
     if (error instanceof ChainError) throw error;
     const {

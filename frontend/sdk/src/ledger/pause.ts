@@ -16,6 +16,19 @@ export function pause(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
+/** What `action` gives; if it gives nothing in time, the error that `late` makes. */
+export async function within<T>(milliseconds: number, action: Promise<T>, late: () => Error): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), milliseconds);
+  });
+  try {
+    return await Promise.race([action, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Long work that lets the page live: `await breath()` often, which yields once a slice of time is used up. */
 export function breather(): () => Promise<void> {
   let since = performance.now();

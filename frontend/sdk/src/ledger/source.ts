@@ -3,11 +3,14 @@
 import { RestoreError, ShadowpoolError } from "../errors";
 import { Chain } from "./chain";
 import { type PoolEvent, type Row, readRow } from "./events";
+import { within } from "./pause";
 
 /** Blocks asked of a node at once. */
 const SPAN = 2_000;
 const BULK_BLOCKS = 256;
 const MOST_LINE = 1 << 20;
+/** A download may be long, but not silent. */
+const SILENT_MS = 60_000;
 
 /** Events after block `after` up to `last`, at most `to`, in chain order. */
 export interface Batch {
@@ -79,10 +82,13 @@ export class IndexerSource implements Source {
   }
 
   private async ask(from: number, to: number): Promise<Response> {
+    const end = new AbortController();
+    const asked = fetch(`${this.url}/v1/events?from=${from}&to=${to}`, { redirect: "error", signal: end.signal });
     let response: Response;
     try {
-      response = await fetch(`${this.url}/v1/events?from=${from}&to=${to}`, { redirect: "error" });
+      response = await within(SILENT_MS, asked, silent);
     } catch {
+      end.abort();
       throw new RestoreError(`no indexer answers at ${this.url}: ${ELSE}`);
     }
     if (!response.ok) throw new RestoreError(`${this.url} answers ${response.status}: is it an indexer of this pool?`);
@@ -116,6 +122,8 @@ async function follows(chain: Chain, response: Response): Promise<boolean> {
 
 const ELSE = "use another indexer, or the node alone";
 
+const silent = () => new RestoreError("nothing came for a minute");
+
 async function* lines(response: Response): AsyncGenerator<string> {
   if (!response.body) return;
   const reader = response.body.getReader();
@@ -123,7 +131,7 @@ async function* lines(response: Response): AsyncGenerator<string> {
   let left = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await within(SILENT_MS, reader.read(), silent);
       const parts = (left + decoder.decode(value, { stream: !done })).split("\n");
       left = parts.pop()!;
       if (left.length > MOST_LINE) throw new RestoreError("a line is too long");
