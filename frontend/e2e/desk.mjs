@@ -97,6 +97,12 @@ function listening() {
       void window.__told(title, options?.body);
     }
   };
+  const { prototype } = ServiceWorkerRegistration;
+  const { showNotification } = prototype;
+  prototype.showNotification = function (title, options) {
+    void window.__told(title, options?.body);
+    return showNotification.call(this, title, options);
+  };
 }
 
 /** Names of the plan's secrets that are texts in the page's memory, and how many viewing keys (`scalar`) it holds. */

@@ -3,12 +3,11 @@
 import { useEffect } from "react";
 
 import { useLive } from "../api/live";
-import { agentState, heard } from "./agent";
-import { atStake, forgetDuties, work } from "./duties";
-import { lock, session, sync } from "./session";
+import { heard } from "./agent";
+import { forgetDuties, work } from "./duties";
+import { lock, needed, sync } from "./session";
 import { settings } from "./settings";
 import { useStore } from "./store";
-import { tasks } from "./tasks";
 
 const CHECK_MS = 5_000;
 /** The indexer's blocks beat sooner; where it is silent, the wallet's own node still tells of the chain. */
@@ -36,12 +35,6 @@ export function Heart() {
     return () => window.removeEventListener("beforeunload", ask);
   }, []);
   return null;
-}
-
-/** Whether closing or locking the page now would put a bond at stake, or end what runs. */
-function needed(): boolean {
-  const orders = session.get().view?.orders ?? [];
-  return tasks.get().current?.state === "running" || (agentState() !== "running" && atStake(orders).length > 0);
 }
 
 function lockWhenIdle(minutes: number): () => void {

@@ -11,14 +11,19 @@ interface Following {
 }
 
 const OWN = { chainId: 1, pool: "0xab", address: "own" };
-const met = vi.hoisted(() => ({ orders: vi.fn(), followed: [] as { after: number; following: unknown }[] }));
+const met = vi.hoisted(() => ({
+  orders: vi.fn(),
+  status: vi.fn(),
+  followed: [] as { after: number; following: unknown }[],
+}));
+const STATUS = { ...OWN, killed: false, block: 1, problems: [] };
 
 vi.stubGlobal("window", globalThis);
 vi.mock("./sdk", async () => ({
   ...(await vi.importActual<object>("../../sdk/src/ledger/pause")),
   AgentClient: class {
     orders = met.orders;
-    status = () => Promise.resolve({ ...OWN, killed: false, lastRound: Date.now(), block: 1, problems: [] });
+    status = met.status;
     follow(after: number, following: Following): Promise<void> {
       met.followed.push({ after, following });
       return new Promise((resolve) => following.signal.addEventListener("abort", () => resolve()));
@@ -30,11 +35,15 @@ const { agent, pair, unpair } = await import("./agent");
 const order = (clientId: string, sequence: number) => ({ clientId, sequence }) as AgentOrder;
 const feed = () => met.followed.at(-1)!.following as Following;
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => {
+  vi.useFakeTimers();
+  met.status.mockImplementation(() => Promise.resolve({ ...STATUS, lastRound: Date.now() }));
+});
 afterEach(() => {
   unpair();
   vi.useRealTimers();
   met.orders.mockReset();
+  met.status.mockReset();
   met.followed.length = 0;
 });
 
@@ -69,4 +78,16 @@ test("once unpaired nothing is asked or said any more", async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(met.orders.mock.calls).toHaveLength(calls);
   expect(agent.get()).toMatchObject({ state: "none", feed: null });
+});
+
+test("what is unpaired before the agent answered is not paired, and its key is sent no more", async () => {
+  let answer = (_: unknown) => undefined as void;
+  met.status.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+  const paired = pair("https://agent.example", "key", OWN);
+  unpair();
+  answer({ ...STATUS, lastRound: Date.now() });
+  expect(await paired).toBe(false);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([met.status.mock.calls.length, met.orders.mock.calls.length]).toEqual([1, 0]);
+  expect(agent.get().state).toBe("none");
 });

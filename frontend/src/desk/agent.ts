@@ -42,15 +42,20 @@ export function agentState(): AgentView["state"] {
   return agent.get().state;
 }
 
-/** Pair `own` key with the agent at `url`, and follow it. The error says why it refuses; it is tried again. */
-export async function pair(url: string, key: string, own: Identity): Promise<void> {
+/**
+ * Pair `own` key with the agent at `url`, and follow it; whether it is still paired once that has answered. The error
+ * says why it refuses; it is tried again.
+ */
+export async function pair(url: string, key: string, own: Identity): Promise<boolean> {
   const mine: Pairing = { client: new AgentClient(url, key), own, end: new AbortController() };
   unpair();
   pairing = mine;
   agent.set({ url, state: "silent" });
   const problem = await look(mine);
+  if (pairing !== mine) return false;
   void watch(mine);
   if (problem) throw problem;
+  return true;
 }
 
 export function unpair(): void {

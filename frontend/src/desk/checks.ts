@@ -168,6 +168,13 @@ export function revealable({ freeze, reveal, settle }: Span, block: number, head
   return block >= freeze && head >= reveal && head + 1 < settle;
 }
 
+/** Orders that somebody has yet to reveal, now or later. */
+export function atStake(orders: OrderStatus[]): OrderStatus[] {
+  return orders.filter(
+    ({ fate, epochState }) => fate === "committed" && ["commit", "frozen", "reveal"].includes(epochState),
+  );
+}
+
 type Span = Pick<ReturnType<typeof windowsOf>, "freeze" | "reveal" | "settle">;
 
 /** What an agent must be of to act for a key. */

@@ -45,6 +45,30 @@ function beat(block: number, ...orders: OrderStatus[]): void {
   void work();
 }
 
+/** Lets pages tell of fills; what was told, by the service worker or without one. */
+function telling(worker: boolean) {
+  const told: string[] = [];
+  settings.set({ notify: true });
+  const shown = {
+    active: {},
+    showNotification: async (_: string, { body }: NotificationOptions) => void told.push(body!),
+  };
+  vi.stubGlobal("navigator", { serviceWorker: { getRegistration: async () => (worker ? shown : undefined) } });
+  class Plain {
+    static permission = "granted";
+    constructor(_: string, { body }: NotificationOptions) {
+      // As Chrome for Android has it.
+      if (worker) throw new TypeError("Illegal constructor. Use ServiceWorkerRegistration.showNotification() instead.");
+      told.push(`plain: ${body}`);
+    }
+  }
+  vi.stubGlobal("Notification", Plain);
+  return { told };
+}
+
+const filled = (id: bigint) => ({ ...order(id, "filled"), fill: 1n });
+const FILLED = "An order of epoch 0 was filled.";
+
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 beforeEach(() => {
@@ -52,7 +76,7 @@ beforeEach(() => {
   forgetDuties();
   abandon();
   agent.set({ state: "none" });
-  settings.set({ carrier: CARRIER });
+  settings.set({ carrier: CARRIER, notify: false });
   session.set({ wallet });
 });
 
@@ -126,4 +150,25 @@ test("what ends after a lock marks nothing", async () => {
   asked[0]!.mined(61);
   await settled();
   expect(reveals.get()).toMatchObject({ failed: new Map(), sent: new Map(), underway: new Map() });
+});
+
+test.each([true, false])(
+  "a fill is told of once (service worker: %s), and none of those found at the start",
+  async (worker) => {
+    const { told } = telling(worker);
+    beat(58, filled(1n));
+    beat(59, filled(1n), filled(2n));
+    beat(60, filled(1n), filled(2n));
+    await settled();
+    expect(told).toEqual([worker ? FILLED : `plain: ${FILLED}`]);
+  },
+);
+
+test("a browser that tells of no fill keeps no reveal waiting", async () => {
+  telling(true);
+  vi.stubGlobal("navigator", {});
+  beat(59, order(1n));
+  beat(60, filled(2n), order(1n));
+  await settled();
+  expect(asked.map((one) => one.order)).toEqual([1n]);
 });

@@ -39,33 +39,28 @@ export function toReveal({ wallet, view }: Session): OrderStatus[] {
   );
 }
 
-/** Orders that somebody has yet to reveal, now or later. */
-export function atStake(orders: OrderStatus[]): OrderStatus[] {
-  return orders.filter(
-    ({ fate, epochState }) => fate === "committed" && ["commit", "frozen", "reveal"].includes(epochState),
-  );
-}
-
 /** Who sends a reveal when nobody is asked: the carrier if there is one, or the account. */
 export function senderOf(state: Session): Sender | null {
   return settings.get().carrier || signerOf(state);
 }
 
-/** Reveal what is due. A running agent does it instead. */
+/** Reveal what is due, unless a running agent does it; and tell of fills, whatever the wallet waits for. */
 export async function work(): Promise<void> {
   const state = session.get();
   const { view, wallet } = state;
   if (!view || !wallet) return;
   heard(view.head);
-  tellFills(view.orders);
   forgetUndone(view);
-  if (agentState() === "running") return;
+  const due = agentState() === "running" ? undefined : firstDue(state, view);
+  await Promise.all([due && reveal(due, senderOf(state)), tellFills(view.orders)]);
+}
+
+function firstDue(state: Session, { block }: View): OrderStatus | undefined {
   const { sent, underway } = reveals.get();
-  const due = toReveal(state).find(({ placed: { quotaNullifier: order } }) => {
+  return toReveal(state).find(({ placed: { quotaNullifier: order } }) => {
     const waits = sent.has(order) || underway.has(order);
-    return !waits && view.block >= (tried.get(order) ?? -Infinity) + RETRY_BLOCKS;
+    return !waits && block >= (tried.get(order) ?? -Infinity) + RETRY_BLOCKS;
   });
-  if (due) await reveal(due, senderOf(state));
 }
 
 /** A reveal that the ledger lacks although it is past its block was undone by a reorganisation: it is due again. */
@@ -120,17 +115,25 @@ function mark(what: keyof Reveals, order: bigint, holds: string | number | true 
 }
 
 /** A notification for each fill that came while the page was open; none for those found at the start. */
-function tellFills(orders: OrderStatus[]): void {
+async function tellFills(orders: OrderStatus[]): Promise<void> {
   const first = !told.size;
+  // A first look without fills is a look nonetheless.
+  told.add(0n);
   for (const { placed, fate, fill } of orders) {
     if (fate !== "filled" || told.has(placed.quotaNullifier)) continue;
     told.add(placed.quotaNullifier);
-    if (first || !fill || !settings.get().notify || Notification.permission !== "granted") continue;
+    if (first || !fill || !settings.get().notify) continue;
     // No amounts: a notification shows on locked screens.
-    new Notification("Shadowpool", { body: `An order of epoch ${grouped(placed.epoch)} was filled.`, tag: placed.rk });
+    await notify(`An order of epoch ${grouped(placed.epoch)} was filled.`, placed.rk).catch(() => undefined);
   }
-  // A first look without fills is a look nonetheless.
-  told.add(0n);
+}
+
+/** By the service worker where there is one: some browsers allow no other way. */
+async function notify(body: string, tag: string): Promise<void> {
+  if (Notification.permission !== "granted") return;
+  const worker = await navigator.serviceWorker?.getRegistration();
+  if (worker?.active) await worker.showNotification("Shadowpool", { body, tag });
+  else new Notification("Shadowpool", { body, tag });
 }
 
 export function forgetDuties(): void {

@@ -76,3 +76,15 @@ test("another account while the chain is read is taken, and its predecessor's ke
   await vi.waitFor(() => expect(session.get()).toMatchObject(taken), PATIENCE);
   expect(session.get().wallet).toBeNull();
 });
+
+test("a wallet that locks itself keeps the desk open while an order is sealed, and no longer", async () => {
+  const [signed] = await signing();
+  const sealed = { fate: "committed", epochState: "frozen" };
+  met.opened[0]!({ ...made(), orders: () => [sealed] });
+  await signed;
+  met.tell({ address: null });
+  expect(session.get()).toMatchObject({ owner: 7n, connection: { address: FIRST } });
+  session.set({ view: { ...session.get().view!, orders: [] } });
+  met.tell({ address: null });
+  expect(session.get()).toMatchObject({ wallet: null, owner: null, connection: null });
+});

@@ -9,7 +9,7 @@ import { type Connection, connect, follow, switchChain } from "../wallets/connec
 import { type Announced, wallets } from "../wallets/discover";
 import { signKey } from "../wallets/sign";
 import * as agents from "./agent";
-import type { Identity } from "./checks";
+import { type Identity, atStake } from "./checks";
 import { presence } from "./presence";
 import {
   type Deployment,
@@ -29,7 +29,7 @@ import {
 } from "./sdk";
 import { change, settings } from "./settings";
 import { Store } from "./store";
-import { abandon, explain } from "./tasks";
+import { abandon, explain, tasks } from "./tasks";
 import { type Place, type Sealer, type Secrets, makeSealer, seal, shelf, unseal } from "./vault";
 
 /** What the key holds as of `block`; never changed, but made anew. */
@@ -107,6 +107,12 @@ export const toRightChain = () =>
     await switchChain(connection!.provider, Number(deployment!.chainId));
   });
 
+/** Whether closing or locking the page now would put a bond at stake, or end what runs. */
+export function needed(): boolean {
+  const orders = session.get().view?.orders ?? [];
+  return tasks.get().current?.state === "running" || (agents.agentState() !== "running" && atStake(orders).length > 0);
+}
+
 /** The account as it signs and sends; null without one on the pool's chain. */
 export function signerOf({ connection, deployment }: Session): Signer | null {
   if (!connection || !deployment || connection.chainId !== Number(deployment.chainId)) return null;
@@ -122,7 +128,8 @@ async function connected(connection: Connection, wallet: Announced): Promise<voi
   unfollow = follow(connection, ({ address, chainId }) => {
     const { connection: now } = session.get();
     if (!now) return;
-    if (address === null) return disconnect();
+    // A wallet that locked itself tells of no account either: what is at stake needs the key all the same.
+    if (address === null) return needed() ? undefined : disconnect();
     // Another account has another key.
     if (address && address.toLowerCase() !== now.address.toLowerCase()) {
       lock();
@@ -231,8 +238,9 @@ export async function giveCredential(text: string | null): Promise<void> {
 }
 
 export async function pairAgent(agent: Secrets["agent"]): Promise<void> {
-  if (agent) await agents.pair(agent.url, agent.key, identity());
-  else agents.unpair();
+  // Unpaired or locked meanwhile: what is open by now may be another account's.
+  if (agent && !(await agents.pair(agent.url, agent.key, identity()))) return;
+  if (!agent) agents.unpair();
   secrets = { ...secrets!, agent };
   await reseal();
 }

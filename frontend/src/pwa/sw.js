@@ -34,11 +34,10 @@ self.addEventListener("fetch", (event) => {
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const path = event.notification.data?.path ?? "/desk";
   const show = async () => {
     const pages = await self.clients.matchAll({ type: "window" });
     const desk = pages.find((page) => new URL(page.url).pathname.startsWith("/desk"));
-    return desk ? desk.focus() : self.clients.openWindow(path);
+    return desk ? desk.focus() : self.clients.openWindow("/desk/blotter");
   };
   event.waitUntil(show());
 });

@@ -25,7 +25,10 @@ export async function connect(wallet: Announced, { quietly = false } = {}): Prom
   return { name: info.name, rdns: info.rdns, provider, address, chainId: await chainOf(provider) };
 }
 
-/** Tell of a change of account (null: none is left) or chain; returns how to stop. */
+/**
+ * Tell of a change of account (null: none is left) or chain; returns how to stop. A wallet's `disconnect` is none: it
+ * says that its node is lost, not its account.
+ */
 export function follow(
   { provider }: Connection,
   changed: (change: { address?: Hex | null; chainId?: number }) => void,
@@ -35,11 +38,9 @@ export function follow(
     const chainId = chainNumber(value);
     if (chainId !== null) changed({ chainId });
   };
-  const gone = () => changed({ address: null });
   const listening: [string, (value: never) => void][] = [
     ["accountsChanged", accounts],
     ["chainChanged", chain],
-    ["disconnect", gone],
   ];
   for (const [event, listener] of listening) provider.on?.(event, listener);
   return () => listening.forEach(([event, listener]) => provider.removeListener?.(event, listener));

@@ -52,6 +52,8 @@ test("changes of account and chain are told, and no more after the end", async (
   const stop = follow(await connect({ info: INFO, provider: moving }), changed);
   listeners.get("chainChanged")!("0x7a69" as never);
   listeners.get("accountsChanged")!([] as never);
+  // Its node is lost, not its account.
+  listeners.get("disconnect")?.({ code: 4900 } as never);
   expect(changed.mock.calls).toEqual([[{ chainId: 31337 }], [{ address: null }]]);
   stop();
   expect(listeners.size).toBe(0);
