@@ -127,9 +127,12 @@ class AgentClient:
         while deadline is None or time.monotonic() < deadline:
             try:
                 for event in self._connected(after, deadline):
+                    lost = 0.0
+                    if event is None:
+                        continue
                     if event.sequence != after + 1:
                         raise AgentError(f"the agent's events jump from {after} to {event.sequence}")
-                    after, lost = event.sequence, 0.0
+                    after = event.sequence
                     yield event
             except (OSError, ConnectionClosed, InvalidHandshake) as error:
                 lost = lost or time.monotonic()
@@ -138,8 +141,8 @@ class AgentClient:
                     raise AgentError(f"no stream from {self.url} ({problem}): does the agent run?") from None
                 time.sleep(RETRY_SECONDS)
 
-    def _connected(self, after: int, deadline: float | None) -> Iterator[DeskEvent]:
-        """The events of one connection; ends at the deadline."""
+    def _connected(self, after: int, deadline: float | None) -> Iterator[DeskEvent | None]:
+        """The events of one connection, None for a heartbeat; ends at the deadline."""
         address = self.url.replace("http", "ws", 1) + f"/v1/stream?after={after}"
         local = urlsplit(self.url).hostname in LOOPBACK
         with connect(address, proxy=None if local else True, open_timeout=10) as socket:
@@ -154,8 +157,8 @@ class AgentClient:
                 kind = told.get("kind") if isinstance(told, dict) else None
                 if kind == "error" and told.get("status") not in AGAIN:
                     raise _refusal(read(int, told.get("status")), told)
-                if kind not in ("heartbeat", "error"):
-                    yield read(DeskEvent, told)
+                if kind != "error":
+                    yield None if kind == "heartbeat" else read(DeskEvent, told)
 
     # --- Holdings ---
 
