@@ -208,6 +208,7 @@ def _amounts(_table: Table, _where: str, value: Any) -> dict[str, str]:
 
 def _ahead(_table: Table, where: str, value: Any) -> dict[str, tuple[int, str]]:
     checks = {"pairs": _whole(1, 64), "covering": _plain(_amount, 'whole tokens as text, such as "100000"')}
+    value = Table(where, value).data
     tables = {name: Table(f"{where}.{name}", one).read(checks, tuple(checks)) for name, one in value.items()}
     return {name: (one["pairs"], one["covering"]) for name, one in tables.items()}
 

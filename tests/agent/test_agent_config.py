@@ -67,6 +67,7 @@ def test_all_of_it(tmp_path):
         (LEAST + "[gateway]\norigins = []\n", "gateway lacks listen"),
         (LEAST + '[max_fees]\nUSD = 0.5\n', "max_fees must be whole tokens by symbol as text"),
         (LEAST + '[ahead.USD]\npairs = 2\n', "ahead.USD lacks covering"),
+        ("ahead = 5\n" + LEAST, "ahead must be a table"),
         (LEAST + '[fix]\nlisten = "127.0.0.1:1"\ncounterparties = [{comp_id = "A"}]\n', r"counterparties\[0\] lacks password_hash"),
         (LEAST + '[gateway]\nlisten = "127.0.0.1:1"\norigins = ["*"]\n', "gateway: '\\*' is no origin: write scheme"),
         (FIX, "fix lacks counterparties"),
