@@ -62,14 +62,14 @@ class Application:
             types.MASS_STATUS_REQUEST: self._mass_status,
         }.get(message.type)
         if message.type == types.BUSINESS_REJECT:
-            log.warning("fix_business_reject", session=name, text=message.get(tags.TEXT))
+            log.warning("fix_business_reject", session=name, number=message.get(tags.MSG_SEQ_NUM))
             return []
         if answer is None:
             return [_business_reject(message, BUSINESS_UNSUPPORTED, f"messages of type {message.type} are not taken")]
         try:
             return list(answer(name, message))
         except Exception as error:  # the desk's trouble is no reason to lose the session
-            log.exception("fix_desk_failed", session=name, type=message.type, error=type(error).__name__)
+            log.error("fix_desk_failed", session=name, type=message.type, error=type(error).__name__)
             text = "the desk does not answer now: ask for the order's status before you send it again"
             return [_business_reject(message, BUSINESS_UNAVAILABLE, text)]
 

@@ -88,7 +88,7 @@ class Connection:
         except OSError as error:
             log.info("fix_link_lost", session=self._name(), error=type(error).__name__)
         except Exception as error:  # the numbers are as they were last written: the session resumes
-            log.exception("fix_connection_failed", session=self._name(), error=type(error).__name__)
+            log.error("fix_connection_failed", session=self._name(), error=type(error).__name__)
         finally:
             self._close()
 

@@ -29,7 +29,7 @@ class _Duty:
         try:
             self._action()
         except Exception as error:
-            log.exception(self._wait, error=type(error).__name__, seconds=self._pause)
+            log.warning(self._wait, error=type(error).__name__, seconds=self._pause)
             self._due, self._pause = time.monotonic() + self._pause, min(2 * self._pause, MOST_PAUSE)
             return False
         self._pause = POLL_SECONDS

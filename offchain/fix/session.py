@@ -109,8 +109,7 @@ class Session:
                 self._session_message(message)
                 return
             elif message.type == types.REJECT:
-                of, text = message.get(tags.REF_SEQ_NUM), message.get(tags.TEXT)
-                log.warning("fix_rejected", session=self.name, of=of, text=text)
+                log.warning("fix_rejected", session=self.name, of=message.get(tags.REF_SEQ_NUM))
             elif message.type != types.HEARTBEAT:
                 replies = self.application.handle(self.name, message)
         except Fault as fault:
@@ -136,7 +135,7 @@ class Session:
                 types.check(message)
                 self._resend(message)
         except Fault as fault:
-            log.warning("fix_bad_resend_request", session=self.name, text=fault.text)
+            log.warning("fix_bad_resend_request", session=self.name, reason=fault.reason, tag=fault.tag)
         resent = message.flag(tags.POSS_DUP_FLAG) or message.type == types.SEQUENCE_RESET
         if self._asked is None or (resent and self._asked[0] != self._next_in):
             self._ask(number)
