@@ -43,10 +43,10 @@ class Reconcile:
                 return
             assets = sorted(actual.keys() | expected.keys())
             differences = {asset: actual.get(asset, 0) - expected.get(asset, 0) for asset in assets}
-            self.book.write(*booked, facts=_fact(actual))
             for asset, units in differences.items():
                 if units:
                     self._tell(asset, units)
+            self.book.write(*booked, facts=_fact(actual))   # last: a death before it has them told once more
 
     def _tell(self, asset: int, units: int) -> None:
         symbol, _ = self.purse.symbols.get(asset, (as_address(asset), 0))
