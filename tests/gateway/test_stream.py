@@ -4,11 +4,12 @@ import json
 import socket
 import threading
 import time
+from functools import partial
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync import client as websocket
 
 from offchain.agent.desk import Ticket
 from offchain.agent_client import AgentClient
@@ -21,10 +22,12 @@ from offchain.notes import Side
 from tests.gateway.conftest import SEALING_KEY
 
 SECONDS = 60
+connect = partial(websocket.connect, proxy=None, open_timeout=SECONDS, close_timeout=SECONDS)
 
 
 @pytest.fixture
-def address(desk, engine, controls, settings):
+def address(desk, engine, controls, settings, monkeypatch):
+    monkeypatch.setattr(stream_module, "TOKEN_SECONDS", SECONDS)
     with serving(create(desk, settings, engine, controls=controls), port=0) as address:
         yield address
 
@@ -40,7 +43,7 @@ def url(address: str, query: str = "") -> str:
 
 def heard(address: str, token: str, count: int, after: int = 0) -> list[dict]:
     """The next events after a number."""
-    with connect(url(address, f"?after={after}"), proxy=None) as stream:
+    with connect(url(address, f"?after={after}")) as stream:
         stream.send(json.dumps({"token": token}))
         found = []
         while len(found) < count:
@@ -52,7 +55,7 @@ def heard(address: str, token: str, count: int, after: int = 0) -> list[dict]:
 
 def refusal(address: str, first: str | bytes, query: str = "") -> tuple[int, str]:
     """(status, code) that a connection is ended with."""
-    with connect(url(address, query), proxy=None) as stream:
+    with connect(url(address, query)) as stream:
         stream.send(first)
         told = json.loads(stream.recv(SECONDS))
         with pytest.raises(ConnectionClosed):
@@ -80,7 +83,7 @@ def test_events_come_without_a_gap_over_many_connections(address, desk, token):
 
 
 def test_what_happens_later_comes_when_it_happens_and_heartbeats_meanwhile(address, desk, token):
-    with connect(url(address), proxy=None) as stream:
+    with connect(url(address)) as stream:
         stream.send(json.dumps({"token": token}))
         first = json.loads(stream.recv(SECONDS))
         assert set(first) == {"kind", "time"} and first["kind"] == "heartbeat"
@@ -113,7 +116,7 @@ def test_who_is_not_let_in(address, engine, token):
 
 def test_who_says_nothing_is_sent_away(address, monkeypatch):
     monkeypatch.setattr(stream_module, "TOKEN_SECONDS", 0.1)
-    with connect(url(address), proxy=None) as stream:
+    with connect(url(address)) as stream:
         assert json.loads(stream.recv(SECONDS))["code"] == "unauthorized"
 
 
@@ -121,16 +124,16 @@ def test_other_origins_and_names_are_refused(address, token):
     host, port = address.removeprefix("http://").split(":")
     for named, origin in (("127.0.0.1", "http://evil.test"), ("evil.test", None), ("evil.test", "http://evil.test")):
         with socket.create_connection((host, int(port))) as link, pytest.raises(InvalidStatus) as refused:
-            with connect(f"ws://{named}:{port}/v1/stream", sock=link, proxy=None, origin=origin):
+            with connect(f"ws://{named}:{port}/v1/stream", sock=link, origin=origin):
                 pass
         assert refused.value.response.status_code == 403
-    with connect(url(address), proxy=None, origin="http://desk.test") as stream:
+    with connect(url(address), origin="http://desk.test") as stream:
         stream.send(json.dumps({"token": token}))
         assert json.loads(stream.recv(SECONDS))["kind"] == "heartbeat"
 
 
 def test_a_stream_ends_with_its_key(address, engine, token):
-    with connect(url(address), proxy=None) as stream:
+    with connect(url(address)) as stream:
         stream.send(json.dumps({"token": token}))
         stream.recv(SECONDS)
         Keys(engine).revoke("reader")
@@ -144,11 +147,11 @@ def test_a_client_that_leaves_is_forgotten(desk, engine, controls, settings, tok
     hub, deadline = app.state.gateway.hub, time.monotonic() + SECONDS
     with serving(app, port=0) as address:
         for _ in range(3):
-            heard_nothing = connect(url(address), proxy=None)
+            heard_nothing = connect(url(address))
             heard_nothing.send(json.dumps({"token": token}))
             heard_nothing.recv(SECONDS)
             heard_nothing.close()
-        while hub.clients and time.monotonic() < deadline:
+        while (hub.clients or hub._waiting) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert hub.clients == 0 and not hub._waiting
 

@@ -4,76 +4,28 @@ import hashlib
 import hmac
 import json
 import socket
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from sqlalchemy import text
 
 from offchain.agent.desk import Ticket
-from offchain.gateway import outbound, verify
+from offchain.gateway import outbound, verify, webhooks
 from offchain.gateway.outbound import Forbidden, Unreachable, addresses, target
 from offchain.gateway.seal import Box, SealBroken, sealing_key
 from offchain.gateway.verify import AtWork, Forged, Receiver, Repeated, signature
 from offchain.gateway.webhooks import HOOKS, HookRefused, Webhooks
 from offchain.notes import Side
 from tests.gateway.conftest import refused
+from tests.gateway.sink import SECONDS, Sink, listening
 
-SECONDS = 60
 SECRET = "ab" * 32
 
 
 def took(receiver: Receiver, headers: dict, body: bytes) -> dict:
     with receiver.accept(headers, body) as event:
         return event
-
-
-class Sink:
-    """A receiver: `answers` are the statuses that it gives, then 200; `got` is what came."""
-
-    def __init__(self, *answers: int):
-        self.answers, self.got, self.changed = list(answers), [], threading.Condition()
-
-    def take(self, headers: dict, body: bytes) -> int:
-        with self.changed:
-            self.got.append((headers, body))
-            self.changed.notify_all()
-            return self.answers.pop(0) if self.answers else 200
-
-    def wait(self, count: int) -> list[tuple[dict, bytes]]:
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.got) >= count, SECONDS), f"{len(self.got)} of {count} came"
-            return list(self.got)
-
-    def sequences(self) -> list[int]:
-        return [json.loads(body)["sequence"] for _, body in self.got]
-
-
-@contextmanager
-def listening(sink: Sink):
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            status = sink.take(dict(self.headers), self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(status)
-            if status in (301, 307):
-                self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def settled(read, wanted) -> None:
@@ -170,22 +122,25 @@ def test_the_queue_outlives_restarts_and_nothing_is_lost(desk, engine, controls,
     assert taking.sequences() == [1, 2, 3, 4]
 
 
-def test_waits_grow_and_end(desk, engine, controls, settings):
-    tries = []
+def test_waits_grow_and_end(desk, engine, controls, settings, monkeypatch):
+    tries, now = [], [10**12]
 
     def post(*_) -> int:
-        tries.append(time.monotonic())
+        tries.append(now[0])
         raise Unreachable("ConnectError")
 
-    hooks = Webhooks(desk, engine, replace(settings, hook_first_wait=0.02, hook_longest_wait=0.2, hook_give_up=1.0), post)
-    hooks.start()
-    hook, _ = hooks.add("https://127.0.0.1/x", ["order"], None, "test")
+    hooks = Webhooks(desk, engine, replace(settings, hook_first_wait=1.0, hook_longest_wait=10.0, hook_give_up=60.0), post)
+    monkeypatch.setattr(webhooks, "_now", lambda: now[0])
+    monkeypatch.setattr(hooks, "_wait", lambda until, seconds: now.__setitem__(0, now[0] + int(1_000 * seconds)))
     trade(desk, 1)
-    hooks.told(1)
+    hooks.start()
+    hooks.add("https://127.0.0.1/x", ["order"], 0, "test")
     settled(lambda: hooks.all()[0].state, "failed")
     hooks.stop()
     gaps = [after - before for before, after in zip(tries, tries[1:])]
-    assert all(gap >= 0.8 * wait for gap, wait in zip(gaps, (0.02, 0.04, 0.08, 0.16, 0.2, 0.2))) and len(gaps) >= 3
+    waits = [1_000, 2_000, 4_000, 8_000] + [10_000] * (len(gaps) - 4)
+    assert all(0.8 * wait <= gap <= 1.2 * wait for gap, wait in zip(gaps, waits, strict=True)) and len(set(gaps)) > 4
+    assert tries[-2] - tries[0] <= 60_000 < tries[-1] - tries[0]
     [kept] = hooks.all()
     assert (kept.error, kept.delivered, kept.next_attempt) == ("ConnectError", 0, None)
     assert controls.decisions.page(0, 100)[-1].outcome == "gave up"
