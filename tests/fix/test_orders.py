@@ -266,9 +266,9 @@ def test_a_cancel_that_an_error_came_between_is_asked_for_again(desk, desk_peer,
 
     desk.cancel = cancel
     desk_peer.cancel("c", "a")
-    answers = {desk_peer.next()[35] for _ in range(3)}
-    assert answers == {"8", "j", "9" if too_late else "8"} and not errors
-    assert desk_peer.received[-1][11] == "c"
+    answers = [desk_peer.next() for _ in range(3)]      # the reporter asks again, maybe before "j" is written down
+    assert sorted(answer[35] for answer in answers) == sorted(["8", "j", "9" if too_late else "8"]) and not errors
+    assert all(answer[35] == "j" or answer[11] == "c" for answer in answers)
     if too_late:
         desk.cancel = really
         desk_peer.cancel("d", "a")

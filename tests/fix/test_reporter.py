@@ -12,7 +12,7 @@ from offchain.fix.store import FixStore
 from offchain.notes import Side
 from tests.fix.conftest import settings
 
-SECONDS = 20
+SECONDS = 120
 
 
 def ticket(name):

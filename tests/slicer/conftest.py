@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import create_engine
 
 from offchain.agent.desk import OrderState
 from offchain.notes import Side
 from offchain.records import Windows
 from offchain.slicer.parents import Parent, Strategy
 from offchain.slicer.slicer import Slicer
+from offchain.store import Store
 from tests.agent.desk_double import MARKET, DeskDouble
 
 FIRST, BLOCKS = MARKET.epoch, MARKET.commit_blocks
@@ -65,6 +65,6 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path):
-    engine = create_engine(f"sqlite:///{tmp_path}/agent.sqlite3")
-    yield Bench(engine)
-    engine.dispose()
+    store = Store.open(f"sqlite:///{tmp_path}/agent.sqlite3")     # as the agent's: the gateway's threads write to it too
+    yield Bench(store.engine)
+    store.close()
