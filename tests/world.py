@@ -4,7 +4,6 @@ Blocks are mined by transactions and by `World.mine`, so that a test decides whe
 """
 
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from relayer.leader import Leader, SettleReport
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
 from scripts.deploy import CIRCUITS, STAKE_UNIT, UNBOUNDED, Parameters, deploy
+from tests.ports import kept_port
 
 ANVIL = NODE_MODULES / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 MNEMONIC = "test test test test test test test test test test test junk"
@@ -46,19 +46,17 @@ MILLION = 10**6
 @contextmanager
 def anvil(chain_id: int = 31337, options: tuple[str, ...] = ()) -> Iterator[str]:
     """A chain on 127.0.0.1, which ends with the context; yields its address. `options` are anvil's."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        ANVIL, "--hardfork", "london", "--chain-id", str(chain_id), "--host", "127.0.0.1", "--port", str(port),
-        "--accounts", "20", "--mnemonic", MNEMONIC, "--silent", *options,
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield _answering(f"http://127.0.0.1:{port}", process)
-    finally:
-        process.kill()
-        process.wait()
+    with kept_port() as port:
+        command = [
+            ANVIL, "--hardfork", "london", "--chain-id", str(chain_id), "--host", "127.0.0.1", "--port", str(port),
+            "--accounts", "20", "--mnemonic", MNEMONIC, "--silent", *options,
+        ]  # fmt: skip
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield _answering(f"http://127.0.0.1:{port}", process)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _answering(url: str, process: subprocess.Popen) -> str:
@@ -126,6 +124,15 @@ class World:
         assert ahead >= 0, f"block {block} is {-ahead} blocks ago"
         if ahead:
             self.mine(ahead)
+
+    def go_back(self, snapshot: str) -> None:
+        """Undo what came after a snapshot. A receipt may be out before its transaction has left the node's pool: it
+        would be mined once more."""
+        request, deadline = self.chain.web3.provider.make_request, time.monotonic() + 60
+        while int(request("txpool_status", [])["result"]["pending"], 16):
+            assert time.monotonic() < deadline, "the node's pool does not become empty"
+            time.sleep(0.01)
+        assert request("evm_revert", [snapshot])["result"], "the node did not go back"
 
     def confirm(self) -> None:
         """Mine until what has happened is deep enough to act on."""

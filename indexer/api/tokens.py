@@ -10,10 +10,12 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -53,12 +55,8 @@ def load_key(path: Path) -> bytes:
     """The key at a path, made there if there is none, readable by its owner alone. KeyFileError otherwise."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-        except FileExistsError:
-            pass
+        if not path.exists():
+            _make_key(path)
         if path.stat().st_mode & 0o077:
             raise KeyFileError(f"others may read {path}: chmod 600 it, and remove it if they did")
         key = path.read_bytes()
@@ -67,6 +65,14 @@ def load_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise KeyFileError(f"{path} is no key of {KEY_BYTES} bytes: remove it, and tokens so far end")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Whole from the first instant, since another process may be about to read it; or that other's, which was first."""
+    with tempfile.NamedTemporaryFile(dir=path.parent) as draft, suppress(FileExistsError):
+        draft.write(secrets.token_bytes(KEY_BYTES))
+        draft.flush()
+        os.link(draft.name, path)
 
 
 class Signer:

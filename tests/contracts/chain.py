@@ -2,10 +2,9 @@
 
 import http.client
 import json
-import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +13,7 @@ from eth_utils import keccak, to_checksum_address
 from eth_utils.abi import collapse_if_tuple
 
 from scripts.contracts import ROOT, load
+from tests.ports import kept_port
 
 ANVIL = ROOT / "build/node/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 GAS = 8_000_000
@@ -35,9 +35,8 @@ class Chain:
     """One block a transaction and one second a block, so that gas and times repeat exactly."""
 
     def __init__(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self._kept = ExitStack()
+        self.port = self._kept.enter_context(kept_port())
         options = ["--hardfork", "london", "--host", "127.0.0.1", "--port", str(self.port), "--silent"]
         options += ["--timestamp", str(GENESIS_TIME), "--accounts", "40", "--gas-limit", "60000000"]
         options += ["--disable-default-create2-deployer"]
@@ -51,8 +50,9 @@ class Chain:
 
     def stop(self):
         self._http.close()
-        self.process.terminate()
-        self.process.wait(60)
+        self.process.kill()
+        self.process.wait()
+        self._kept.close()
 
     def _await(self):
         deadline = time.monotonic() + 60

@@ -67,19 +67,19 @@ def test_a_correction_is_refused_unless_meant(engine, write):
     assert held(engine) == {(START, "UBSA"): 7, (START, "CODA"): 6, (START + 604_800, "CODA"): 1}
 
 
-NEXT_MONDAY = datetime.now(UTC).date() + timedelta(days=14 - datetime.now(UTC).weekday())
-
-
 @pytest.mark.parametrize(("row", "said"), [
     ("", "is not MPID"), ("UBSA", "is not MPID"), (f"ubsa,{WEEK},1", "is not MPID"), (f"UBS,{WEEK},1", "is not MPID"),
     (f"UBSAX,{WEEK},1", "is not MPID"), (f"UBSA,{WEEK},-1", "is not MPID"), (f"UBSA,{WEEK},1.5", "is not MPID"),
     (f"UBSA,{WEEK},01", "is not MPID"), (f"UBSA,{WEEK},", "is not MPID"), (f"UBSA,{WEEK},1,", "is not MPID"),
     (f"UBSA,{WEEK}, 1", "is not MPID"), (f'"UBSA",{WEEK},1', "is not MPID"), (f"UBSA,{WEEK},1e3", "is not MPID"),
     (f"UBSA,{WEEK},{10**19}", "is not MPID"), (f"UBSA,{WEEK},{2**63}", "shares"), ("UBSA,20231113,1", "is not MPID"),
-    ("UBSA,2023-02-30,1", "is no date"), ("UBSA,2023-11-14,1", "is a Tuesday"), (f"UBSA,{NEXT_MONDAY},1", "has not begun"),
+    ("UBSA,2023-02-30,1", "is no date"), ("UBSA,2023-11-14,1", "is a Tuesday"), ("UBSA,MONDAY,1", "has not begun"),
     ("UBSA,1969-12-29,1", "before 1970"), (f"CODA,{WEEK},2", "CODA in that week stands in line 2"), ("UBSÄ,2023-11-13,1", "not ASCII"),
 ])  # fmt: skip
 def test_a_wrong_line_is_named(row, said):
+    """MONDAY is the one after the next: no test's name depends on the day."""
+    today = datetime.now(UTC).date()
+    row = row.replace("MONDAY", str(today + timedelta(days=14 - today.weekday())))
     with pytest.raises(FinraError, match=f"^weeks.csv, line 4: .*{said}"):
         read(f"CODA,{WEEK},1", f"BIDS,{WEEK},1", row)
 

@@ -103,7 +103,7 @@ def node():
     return Node()
 
 
-def client(script, patience=20.0):
+def client(script, patience=60.0):
     return CarrierClient(script.url, DEPLOYMENT, patience)
 
 

@@ -3,9 +3,9 @@
 import json
 import lzma
 import random
-import time
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import count
 
 import pytest
 from hypothesis import given, strategies as st
@@ -220,8 +220,11 @@ class Live(Feed):
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory):
+    """Blocks are a second apart, however long they take."""
     with anvil() as url:
-        yield build_world(url, tmp_path_factory.mktemp("feeds"))
+        world = build_world(url, tmp_path_factory.mktemp("feeds"))
+        world.chain.web3.provider.make_request("anvil_setBlockTimestampInterval", [1])
+        yield world
 
 
 @pytest.fixture
@@ -385,11 +388,11 @@ def test_the_command_replays_a_record_and_says_what_the_oracle_holds(deployed, f
     (folder / "prices.csv").write_text("time,price\n" + rows)
     deployed.deployment.save(folder / "deployment.json")
     monkeypatch.setenv("SHADOWPOOL_PASSWORD", "a password")
-    ahead = deployed.chain.timestamp(deployed.chain.head()) - time.time()
-    monkeypatch.setattr(command, "clock", lambda: time.time() + ahead)
+    now, looks = deployed.chain.timestamp(deployed.chain.head()), count()
+    monkeypatch.setattr(command, "clock", lambda: now + next(looks) / 10)
     root = ["--rpc", deployed.chain.rpc_url, "--deployment", str(folder / "deployment.json"), "feeder"]
 
-    done = CliRunner().invoke(app, [*root, "run", "--config", str(folder / "feeder.toml"), "--poll-seconds", "0.1"])
+    done = CliRunner().invoke(app, [*root, "run", "--config", str(folder / "feeder.toml"), "--poll-seconds", "0.01"])
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert any(" sent, price 3112, " in line for line in lines) and any(" sent, price 3225, " in line for line in lines), lines

@@ -1,6 +1,5 @@
 """The agent's client against a gateway over HTTP and WebSocket, on a desk double."""
 
-import socket
 import threading
 from contextlib import ExitStack
 
@@ -15,19 +14,14 @@ from offchain.gateway.serve import serving
 from offchain.gateway.settings import Settings
 from offchain.notes import Side
 from tests.agent.desk_double import BTC, DeskDouble
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.ports import kept_port
 
 
 class Site:
     """A desk behind a gateway that may be shut and opened again at the same port."""
 
-    def __init__(self, folder):
-        self.desk, self.engine, self.port = DeskDouble(), create_engine(f"sqlite:///{folder}/agent.sqlite3"), free_port()
+    def __init__(self, folder, port: int):
+        self.desk, self.engine, self.port = DeskDouble(), create_engine(f"sqlite:///{folder}/agent.sqlite3"), port
         self._up = ExitStack()
         self.open()
         self.key = Keys(self.engine).new("desk", ["read", "trade", "move"])
@@ -42,15 +36,16 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path):
-    site = Site(tmp_path)
-    yield site
-    site.shut()
-    site.engine.dispose()
+    with kept_port() as port:
+        site = Site(tmp_path, port)
+        yield site
+        site.shut()
+        site.engine.dispose()
 
 
 @pytest.fixture
 def client(site):
-    with AgentClient(site.address, site.key, patience=30) as client:
+    with AgentClient(site.address, site.key, patience=60) as client:
         yield client
 
 
@@ -98,7 +93,7 @@ def test_a_refusal_has_its_code_and_reason(site, client):
 
 
 def test_a_wrong_key_is_refused_and_never_told(site):
-    with AgentClient(site.address, "sp_wrong_secret", patience=0) as client:
+    with AgentClient(site.address, "sp_wrong_secret", patience=60) as client:
         for attempt in (client.status, lambda: next(client.stream())):
             with pytest.raises(AgentRefused) as refused:
                 attempt()
@@ -125,7 +120,7 @@ def test_waiting_for_what_does_not_come_ends(site, client):
 
 
 def test_an_agent_that_is_away_is_said_to_be(site):
-    with AgentClient(f"http://127.0.0.1:{free_port()}", "key", patience=0.3) as client:
+    with kept_port() as port, AgentClient(f"http://127.0.0.1:{port}", "key", patience=0.3) as client:
         with pytest.raises(AgentError, match="does it run"):
             client.status()
         with pytest.raises(AgentError, match="does the agent run"):

@@ -1,6 +1,7 @@
 """The notebook runs as it is committed, against a deployed pool with a counterparty and a leader."""
 
 import os
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 from offchain import keystore
 from offchain.chain import CONFIRMATIONS
@@ -100,9 +102,13 @@ def test_the_notebook_runs(world, tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / "jupyter"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    with Venue(world).open():
-        resources = {"metadata": {"path": str(tmp_path)}}
-        NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources=resources).execute()
+    with Venue(world).open(), tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as folder:
+        # By sockets in a folder, of short paths: ports that were free may be another's once the kernel is up.
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/socket"}})
+        NotebookClient(
+            notebook, config=config, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}},
+            timeout=PATIENCE, startup_timeout=PATIENCE,
+        ).execute()  # fmt: skip
     outputs = [one for cell in notebook.cells if cell.cell_type == "code" for one in cell.outputs]
     printed = "".join(one.get("text", "") for one in outputs)
     assert "filled - 60 of 100 lots at 50" in printed, printed
