@@ -113,7 +113,7 @@ class Agent(Desk):
     def _failed(self, error: Exception) -> None:
         expected = isinstance(error, ChainError | Web3Exception)
         log.warning("round failed", error=type(error).__name__)
-        self.core.problems["round"] = str(error) if expected else f"{type(error).__name__}: {str(error)[:200]}"
+        self.core.problems["round"] = str(error) if expected else type(error).__name__
         try:
             self._tell_problems()
         except Exception as also:       # the database, most likely: `status` says it all the same

@@ -105,11 +105,10 @@ class Core:
     def failed(self, name: str, error: Exception, head: int) -> None:
         self._not_before[name] = head + RETRY_BLOCKS
         what = name.split(":")[0]
-        expected = isinstance(error, ChainError | Web3Exception)
         log.warning("duty failed", duty=what, error=type(error).__name__)
         self._failed_at[name] = head
-        if not expected:
-            self.problems[name] = f"{name}: {type(error).__name__}: {str(error)[:200]}"
+        if not isinstance(error, ChainError | Web3Exception):
+            self.problems[name] = f"{name}: {type(error).__name__}"     # its text may hold what nobody should read
 
     def forget(self, head: int) -> None:
         """Duties that failed, and were not due again since, are no problem any more."""

@@ -305,7 +305,7 @@ def test_an_order_that_fails_stops_no_other(tmp_path, monkeypatch):
             patched.setattr(agent.purse, "reveal", fails)
             days(agent, pool, 127)
         assert (agent.order("first").state, agent.order("second").state) == (OrderState.COMMITTED, OrderState.REVEALED)
-        assert any("its key is gone" in problem for problem in agent.status().problems)
+        assert any(problem.endswith(": LookupError") for problem in agent.status().problems)
         days(agent, pool, 145)
         assert {agent.order(name).state for name in ("first", "second")} == {OrderState.FILLED}
 
