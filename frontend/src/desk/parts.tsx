@@ -198,7 +198,7 @@ function TaskCard({ task }: { task: Task }) {
         </ol>
       )}
       <p className={task.error ? "task-said bad" : "task-said"}>
-        {task.error ?? (task.state === "running" ? STAGES[task.stage][1] : <Outcome task={task} />)}
+        {task.state === "running" ? STAGES[task.stage][1] : <Outcome task={task} />}
       </p>
     </section>
   );
@@ -222,10 +222,12 @@ function Elapsed({ began }: { began: number }) {
 }
 
 function Outcome({ task }: { task: Task }) {
-  if (task.state === "cancelled") return <>Nothing was sent.</>;
-  if (!task.receipts.length) return <>Done.</>;
+  const [sent, over] = [task.receipts.length > 0, task.state === "done"];
   return (
     <>
+      {task.error}
+      {task.state === "cancelled" && (sent ? "Nothing more was sent." : "Nothing was sent.")}
+      {over && !sent && "Done."}
       {task.receipts.map((receipt) => (
         <span key={receipt.hash} className="task-receipt">
           In block {grouped(receipt.block)}: <TxLink hash={receipt.hash} />

@@ -13,6 +13,7 @@ export interface Task {
   part: number | null;
   state: "running" | "done" | "failed" | "cancelled";
   error: string | null;
+  /** Of what a block took in so far. */
   receipts: Receipt[];
   began: number;
   ended: number | null;
@@ -20,6 +21,7 @@ export interface Task {
 
 export interface Progress {
   onStage: (stage: Stage, part?: number) => void;
+  onReceipt: (receipt: Receipt) => void;
   signal: AbortSignal;
 }
 
@@ -29,12 +31,12 @@ export const SENT: Stage[] = ["send"];
 export const tasks = new Store<{ current: Task | null }>({ current: null });
 let stop: AbortController | null = null;
 
-/** Run what proves and sends; its receipts, or null if it failed or was cancelled (`tasks` says why). */
+/** Run what proves and sends; whether it was done, or failed or was cancelled (`tasks` says why). */
 export async function run(
   title: string,
   stages: Stage[],
-  act: (progress: Progress) => Promise<Receipt | Receipt[] | void>,
-): Promise<Receipt[] | null> {
+  act: (progress: Progress) => Promise<unknown>,
+): Promise<boolean> {
   if (tasks.get().current?.state === "running") throw new Error("one thing at a time: wait until the last one is done");
   const mine = new AbortController();
   stop = mine;
@@ -53,14 +55,16 @@ export async function run(
   const onStage = (stage: Stage, part?: number) => {
     if (stop === mine) patch({ stage, part: part ?? null });
   };
+  const onReceipt = (receipt: Receipt) => {
+    if (stop === mine) patch({ receipts: [...tasks.get().current!.receipts, receipt] });
+  };
   try {
-    const made = await act({ onStage, signal: mine.signal });
-    const receipts = made ? [made].flat() : [];
-    if (stop === mine) patch({ state: "done", receipts });
-    return receipts;
+    await act({ onStage, onReceipt, signal: mine.signal });
+    if (stop === mine) patch({ state: "done" });
+    return true;
   } catch (error) {
     if (stop === mine) patch(mine.signal.aborted ? { state: "cancelled" } : { state: "failed", error: explain(error) });
-    return null;
+    return false;
   }
 }
 

@@ -23,7 +23,7 @@ export const REJECTED = 4001;
 const UNKNOWN_CHAIN = 4902;
 
 const MEANINGS: Record<number, string> = {
-  [REJECTED]: "You declined it in the wallet. Nothing was sent.",
+  [REJECTED]: "You declined it in the wallet: do it again to go on.",
   4100: "The wallet has not allowed this page to use that account: connect again and choose it.",
   4200: "This wallet does not do what was asked of it: use another one.",
   4900: "The wallet has lost every network: check its connection.",

@@ -22,6 +22,9 @@ import { revealKeyOf } from "../ledger/state";
 import type { OwnedNote, Point, Terms } from "../types";
 import type { Issued } from "./types";
 
+/** Seconds past the head at which a commit shows its credential still valid (an hour at most). */
+export const TIME_AHEAD = 600n;
+
 export function marketTerms(ledger: Ledger, market: number): MarketTerms {
   const found = ledger.state.markets.get(market);
   const known = [...ledger.state.markets.keys()].join(", ") || "none";

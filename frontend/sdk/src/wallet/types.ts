@@ -38,6 +38,8 @@ export interface ActOptions {
   sender: Sender;
   /** Told where the action stands; `part` is from 0 to 1, of the stage. */
   onStage?: (stage: Stage, part?: number) => void;
+  /** Told of each transaction that a block took in, an approval's too: also where the action then fails or is ended. */
+  onReceipt?: (receipt: Receipt) => void;
   signal?: AbortSignal;
 }
 

@@ -14,7 +14,7 @@ import type { Store } from "../store";
 import type { Inputs, Prover, Signer, Terms } from "../types";
 import { exportRows, toCsv } from "./history";
 import { candidates } from "./scan";
-import type { PlacedOrder } from "./types";
+import type { PlacedOrder, Receipt } from "./types";
 import { Wallet } from "./wallet";
 
 const [USD, BTC] = [deployment.tokens.USD!.address, deployment.tokens.BTC!.address];
@@ -142,9 +142,9 @@ test("the history tells what happened, with the improvement on the reference", a
     againstReference: 100n,
     againstLimit: 2_000n,
   });
-  const rows = exportRows(history, (asset) => (asset === USD ? "USD" : "BTC"));
+  const rows = exportRows(history);
   expect(new Set(rows.map((row) => row.length))).toEqual(new Set([17]));
-  expect(rows[5]!.slice(2, 6)).toEqual(["fill", "BTC", "20000", "0"]);
+  expect(rows[5]!.slice(2, 6)).toEqual(["fill", BTC, "20000", "0"]);
   expect(toCsv([["a", 'b,"c']])).toBe('a,"b,""c"\r\n');
 });
 
@@ -251,8 +251,11 @@ test("a deposit approves first, and may be two notes", async () => {
   const node = new ScriptedNode();
   const asked: Inputs[] = [];
   const wallet = await open(node, asked);
-  const receipt = await wallet.deposit(USD, 101n, { sender: signer(node), notes: 2 });
+  const told: string[] = [];
+  const onReceipt = ({ name }: Receipt) => told.push(name);
+  const receipt = await wallet.deposit(USD, 101n, { sender: signer(node), notes: 2, onReceipt });
   expect(receipt.name).toBe("transact");
+  expect(told).toEqual(["approve", "transact"]);
   expect(node.asked.filter((method) => method === "eth_sendTransaction")).toHaveLength(2);
   expect((asked[0]!.out_amount as bigint[]).toSorted()).toEqual([50n, 51n]);
   expect(asked[0]).toMatchObject({ deposit: 101n, withdrawal: 0n, account: 0xacc0n });
@@ -266,6 +269,38 @@ test("consolidation joins spendable notes two by two", async () => {
   await wallet.consolidate(USD, { sender: signer(node) });
   expect(asked).toHaveLength(Math.floor(usable.length / 2));
   for (const inputs of asked) expect((inputs.in_amount as bigint[]).every((amount) => amount > 0n)).toBe(true);
+});
+
+test("what was sent before an action is ended is told", async () => {
+  const node = new ScriptedNode();
+  const wallet = await open(node);
+  const stop = new AbortController();
+  const told: string[] = [];
+  const onReceipt = ({ name }: Receipt) => {
+    told.push(name);
+    stop.abort(new Error("stopped"));
+  };
+  const options = { sender: signer(node), onReceipt, signal: stop.signal };
+  await expect(wallet.deposit(USD, 5n, options)).rejects.toThrow("stopped");
+  expect(told).toEqual(["approve"]);
+});
+
+test("a note whose other half was taken meanwhile is joined with nothing", async () => {
+  const node = new ScriptedNode();
+  const asked: Inputs[] = [];
+  const { prove, warm } = prover(asked);
+  const options = { sender: signer(node) };
+  let others = 0;
+  const taking: Prover["prove"] = async (...statement) => {
+    // While the first pair is proven, something else takes one of the second.
+    if (!others++) await wallet.withdraw(USD, 1n, USD, options);
+    return await prove(...statement);
+  };
+  const made = { deployment, provider: node, source: new RpcSource(), prover: { prove: taking, warm } };
+  const wallet = await Wallet.open({ ...made, key, depth: DEPTH, pollMs: 1 });
+  const usable = wallet.notes().filter((own) => own.advanced && own.note.asset === BigInt(USD));
+  expect(usable).toHaveLength(4);
+  expect(await wallet.consolidate(USD, options)).toHaveLength(1);
 });
 
 test("reveals and reclaims that are not due", async () => {

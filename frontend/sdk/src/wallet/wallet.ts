@@ -10,7 +10,7 @@ import { prove } from "../claims";
 import { asWord, checkRange } from "../crypto/field";
 import { AMOUNT_LIMIT, orderCommitment } from "../crypto/notes";
 import { ENDED, type EpochState, FORFEITS, STATES } from "../epochs";
-import { CarrierError, Diverged, OrderRefused, OutOfRange, QuotaUsed } from "../errors";
+import { Diverged, InsufficientFunds, OrderRefused, OutOfRange, QuotaUsed } from "../errors";
 import { Chain } from "../ledger/chain";
 import { CONFIRMATIONS, Ledger } from "../ledger/ledger";
 import { type OrderRecord, epochAt, windowsOf } from "../ledger/records";
@@ -21,7 +21,7 @@ import { Builder, type Output, type Public } from "./builder";
 import { byAmount, choose } from "./coins";
 import { orderOf } from "./holdings";
 import { Reading } from "./reading";
-import { type Carrier, reach } from "./send";
+import { type Carrier, feeTo, reach } from "./send";
 import type {
   ActOptions,
   CommitOptions,
@@ -36,9 +36,6 @@ import type {
 } from "./types";
 
 type Told = Pick<WalletOptions, "onProgress" | "onScan">;
-
-/** Seconds past the head at which a commit shows its credential still valid (an hour at most). */
-const TIME_AHEAD = 600n;
 
 /**
  * The wallet of a key. Reading is of what the last `sync` saw; every action syncs first. Actions throw `Refused`,
@@ -139,9 +136,17 @@ export class Wallet extends Reading {
     const receipts: Receipt[] = [];
     for (let at = 0; at + 1 < usable.length; at += 2) {
       const pair = usable.slice(at, at + 2).map((own) => own.nullifier);
-      // Another action may have taken one meanwhile.
-      const pick = () => this.notes().filter((own) => pair.includes(own.nullifier));
-      receipts.push(await this.#transact(word, pick, [], paid, carrier, options));
+      const pick = () => {
+        const left = this.notes().filter((own) => pair.includes(own.nullifier));
+        if (left.length < 2) throw new InsufficientFunds("another action took a note of the pair");
+        return left;
+      };
+      try {
+        receipts.push(await this.#transact(word, pick, [], paid, carrier, options));
+      } catch (error) {
+        // A single note is not worth a fee.
+        if (!(error instanceof InsufficientFunds)) throw error;
+      }
     }
     return receipts;
   }
@@ -243,12 +248,16 @@ export class Wallet extends Reading {
     return { proof, seconds: (performance.now() - began) / 1_000 };
   }
 
-  async #send(call: Call, carrier: Carrier, { onStage, signal }: ActOptions, proofSeconds = 0): Promise<Receipt> {
+  async #send(call: Call, carrier: Carrier, options: ActOptions, proofSeconds = 0): Promise<Receipt> {
+    const { onStage, onReceipt, signal } = options;
     onStage?.("send", 0);
     const began = performance.now();
     const { hash, block, gas } = await carrier.send(call, signal);
     onStage?.("send", 1);
-    return { name: call.name, hash, block, gas, seconds: (performance.now() - began) / 1_000, proofSeconds };
+    const seconds = (performance.now() - began) / 1_000;
+    const receipt = { name: call.name, hash, block, gas, seconds, proofSeconds };
+    onReceipt?.(receipt);
+    return receipt;
   }
 
   /** Hold words back while something that uses them is proven and sent, and until the ledger has seen it. */
@@ -273,7 +282,7 @@ export class Wallet extends Reading {
     const view = "allowance(address,address)->(uint256)";
     const [allowed] = await this.#chain.call(token, view, [owner, this.deployment.contracts.Pool!]);
     if ((allowed as bigint) < amount)
-      await this.#chain.send(options.sender, calls.approve(this.deployment, token, amount), options.signal);
+      await this.#send(calls.approve(this.deployment, token, amount), await this.#reach(options), options);
   }
 
   // --- Transacts ---
@@ -315,7 +324,7 @@ export class Wallet extends Reading {
     // A transaction sent now is mined in the next block at the earliest.
     const epoch = asked ?? epochAt(found, head + 1);
     const windows = windowsOf(found, epoch);
-    const time = (await this.#chain.timestamp(head)) + TIME_AHEAD;
+    const time = (await this.#chain.timestamp(head)) + admission.TIME_AHEAD;
     admission.checkWindow(head, windows.open, windows.freeze, "commit");
     admission.checkCredential(this.ledger, found, issued, this.key.owner, time);
     admission.checkOrder(found, terms);
@@ -383,14 +392,6 @@ export class Wallet extends Reading {
       amount,
     );
   }
-}
-
-/** What a transact pays its sender, who could ask for anything. */
-function feeTo(carrier: Carrier, asset: Hex, { fee }: PaidOptions): { fee: bigint; carrier: bigint } {
-  const asked = fee === undefined ? carrier.fee(asset) : 0n;
-  if (asked) throw new CarrierError(`the carrier asks for ${asked} units of ${asset}: agree by giving \`fee\``);
-  const paid = checkRange(fee ?? 0n, 0n, AMOUNT_LIMIT, "fee");
-  return { fee: paid, carrier: paid ? asWord(carrier.address) : 0n };
 }
 
 function checkAmount(amount: bigint): void {

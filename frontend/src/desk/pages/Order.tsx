@@ -100,18 +100,10 @@ function Ticket({ market, markets, choose }: TicketProps) {
     event.preventDefault();
     const done =
       way === "agent"
-        ? await run(
-            `${title}, by the agent`,
-            SENT,
-            async () => void (await hand(nameOf(terms!), market.market, terms!)),
-          )
-        : await run(title, PROVEN, async (progress) => {
-            const { receipt } = await state.wallet!.commit(market.market, terms!, state.issued!, {
-              sender: sender!,
-              ...progress,
-            });
-            return receipt;
-          });
+        ? await run(`${title}, by the agent`, SENT, () => hand(nameOf(terms!), market.market, terms!))
+        : await run(title, PROVEN, (progress) =>
+            state.wallet!.commit(market.market, terms!, state.issued!, { sender: sender!, ...progress }),
+          );
     if (done) {
       named.current = null;
       setAmount("");
