@@ -27,7 +27,7 @@ passed: set[str] = set()
 def settings(**changes) -> Settings:
     hashed = hash_password(PASSWORD)
     both = (Counterparty("DESK", hashed), Counterparty("OTHER", hashed))
-    return Settings(**{"counterparties": both, "port": 0, "logout_timeout": 20, "max_skew": 600} | changes)
+    return Settings(**{"counterparties": both, "port": 0, "logout_timeout": 20, "send_timeout": 60, "max_skew": 600} | changes)
 
 
 @pytest.fixture

@@ -249,6 +249,7 @@ def test_a_peer_that_reads_nothing_is_cut_off_and_loses_nothing(acceptors):
         while acceptor.logged_on():     # asks for 2 MB at a time, and reads nothing
             peer.send("2", (7, 1), (16, 0))
     counted.update(before)      # a flood is no conversation
+    peer.port = acceptors().port    # one that has more patience: now it reads
     peer.enter_again()
     peer.send("2", (7, 2), (16, 501))
     got = []

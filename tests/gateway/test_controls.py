@@ -60,6 +60,7 @@ def given(value):
 def test_every_change_and_order_is_a_decision(gateway):
     gateway.ask("PUT", "/limits", LIMITS)
     gateway.ask("POST", "/orders", terms(client_id="good", quantity="1", price="5"))
+    gateway.controls.book.catch_up()        # a refusal is written down from the desk's events
     gateway.ask("PUT", "/limits", {"markets": {"0": {"order_quantity": "1"}}})
     gateway.ask("POST", "/orders", terms(client_id="big"))
     gateway.ask("POST", "/orders", terms(client_id="fine", quantity="1"))
