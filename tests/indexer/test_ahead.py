@@ -27,7 +27,7 @@ from scripts.bench.events import Made
 from scripts.bench.indexer import served
 from tests.indexer.test_kill import block, whole
 
-PATIENCE = 120
+PATIENCE = 300
 DEATHS = 6
 SPAN = 5
 PARENT = """
@@ -124,13 +124,14 @@ def test_killed_at_random_far_behind(urls, engines):
         url, undisturbed = urls(), Follower(engines(), Chain(rpc, made.deployment), proofs=False)
         undisturbed.sync()
         engine, deaths = engines(url), sorted(rng.sample(range(2, made.head - 10 * SPAN), DEATHS))
-        process = None
+        process, limit = None, multiprocessing.Value("q", 0)
         try:
             for number, target in enumerate(deaths):
+                limit.value = target + 10 * SPAN
                 if process is None:
-                    process = following(rpc, made, url)
+                    process = following(rpc, made, url, limit)
                 reach(engine, process, target)
-                time.sleep(rng.uniform(0, 0.03))
+                time.sleep(rng.uniform(0, 0.03))    # a random instant
                 assert block(engine) < made.head, "it was not behind any more"
                 if number % 2:
                     os.kill(reader_of(process), signal.SIGKILL)
@@ -138,6 +139,7 @@ def test_killed_at_random_far_behind(urls, engines):
                     process.kill()
                     process.join()
                     process = None
+            limit.value = made.head
             process.join(PATIENCE)
             assert process.exitcode == 0
         finally:
@@ -151,17 +153,26 @@ def test_killed_at_random_far_behind(urls, engines):
             one.close()
 
 
-def following(rpc: str, made: Made, url: str) -> multiprocessing.Process:
-    """A process that follows to the head, a few blocks a transaction, with a reader beside it."""
-    process = multiprocessing.get_context("fork").Process(target=_follow, args=(rpc, made.deployment, url))
+def following(rpc: str, made: Made, url: str, limit) -> multiprocessing.Process:
+    """A process that follows to the head, a few blocks a transaction, with a reader beside it; beyond block `limit`, a
+    shared number, only once that is raised."""
+    process = multiprocessing.get_context("fork").Process(target=_follow, args=(rpc, made.deployment, url, limit))
     process.start()
     return process
 
 
-def _follow(rpc: str, deployment, url: str) -> None:
+def _follow(rpc: str, deployment, url: str, limit) -> None:
     follow.LONG = 1
     one = Follower(database.open(url), Chain(rpc, deployment), proofs=False, span=SPAN)
     one.comparison.hold = lambda *where: None   # the node knows the last views alone
+    take = one._take
+
+    def held(found, *where) -> None:
+        while found.last["block"] > limit.value:
+            time.sleep(0.002)
+        take(found, *where)
+
+    one._take = held
     follow_on(one, None, lambda text: None, once=True)
 
 
@@ -175,7 +186,19 @@ def reach(engine, process, target: int) -> None:
 def reader_of(process) -> int:
     """The process beside a follower, once there is one."""
     deadline = time.monotonic() + PATIENCE
-    while not (found := Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()):
+    while not (found := [child for child in children(process.pid) if is_reader(child)]):
         assert process.is_alive() and time.monotonic() < deadline
         time.sleep(0.002)
-    return int(found[-1])
+    return found[-1]
+
+
+def children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def is_reader(process: int) -> bool:
+    """Python has a process of its own beside those that it spawns."""
+    try:
+        return b"spawn_main" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

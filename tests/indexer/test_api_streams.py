@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import contextmanager
+from itertools import repeat
 from types import SimpleNamespace
 
 import pytest
@@ -12,9 +13,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from indexer import database, models
-from indexer.api import Settings, create_app, pages
+from indexer.api import Settings, create_app, pages, streams
 from indexer.api import stream as pushing
+from indexer.api.problems import Problem
 from indexer.api.serve import ServeError, beside
+from indexer.api.view import Source
 from indexer.follow import Follower
 from offchain import restore
 from offchain.agent import run as agent
@@ -141,6 +144,14 @@ def test_no_indexer(story, api):
             restore.ledger(url, story.world.chain)
 
 
+def test_an_indexer_s_line_without_end_fills_no_memory():
+    assert list(restore._lines(iter([b"a\nb", b"c\n", b"\nd"]))) == [b"a", b"bc", b"", b"d"]
+    endless, took = repeat(bytes(1 << 16)), []
+    with pytest.raises(ValueError, match="bytes"):
+        list(restore._lines(part for part in endless if not took.append(part)))
+    assert len(took) <= (restore.MOST_LINE >> 16) + 1
+
+
 def test_compact_rows_are_the_tables(api):
     follower, address = api
     with follower.engine.connect() as connection:
@@ -162,6 +173,25 @@ def test_compact_rows_are_the_tables(api):
     assert [json.loads(line)["position"] for line in part] == [str(one.position) for one in notes if 1 <= one.position < middle]
     again = requests.get(f"{address}/v1/notes.bin", headers={"If-None-Match": compact.headers["etag"]}, timeout=60)
     assert again.status_code == 304 and not again.content
+
+
+def test_rows_come_in_parts_of_one_branch_that_hold_no_connection(story, api, tmp_path, monkeypatch):
+    """Who stops reading takes no connection from others; after a rollback the rest would be another branch's."""
+    monkeypatch.setattr(streams, "ROWS", 3)
+    test_compact_rows_are_the_tables(api)
+    with indexed(story, tmp_path) as (follower, _):
+        source = Source(follower.engine, story.world.deployment, Settings(rpc=story.url))
+        for table, order in ((streams.NOTES, ("position",)), (streams.NULLIFIERS, ("block", "log_index", "place"))):
+            columns = tuple(table.c[name] for name in order)
+            rows = list(streams._rows(source, select(table), columns, (follower.block, follower.hash), lambda row: b"."))
+            with follower.engine.connect() as connection:
+                assert len(rows) > 2 and len(b"".join(rows)) == len(connection.execute(select(table)).all())
+            slow = streams._rows(source, select(table), columns, (follower.block, follower.hash), lambda row: b".")
+            assert next(slow) == b"..." and follower.engine.pool.checkedout() == 0
+        with follower.engine.begin() as connection:
+            database.forget(connection, follower.block - 1)
+        with pytest.raises(Problem, match="branch"):
+            next(slow)
 
 
 # --- The WebSocket ---
@@ -194,7 +224,7 @@ def test_blocks_rollbacks_and_resuming(story, tmp_path):
         with stream(address, blocks[0]["cursor"]) as other:
             assert frame(other, "hello")["block"] == blocks[2]["block"]
             assert [frame(other, "block")["block"] for _ in range(2)] == [one["block"] for one in blocks[1:]]
-        web3("evm_revert", [mark])
+        story.world.go_back(mark)
         web3("evm_setNextBlockTimestamp", [blocks[2]["timestamp"] + 100])
         story.world.mine(4)
         follower.sync()

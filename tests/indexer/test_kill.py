@@ -17,7 +17,8 @@ from offchain.paths import ROOT
 from tests.indexer.conftest import new_branch
 
 KILLS = 3
-PATIENCE = 120
+PATIENCE = 300
+PUSHED = "pushed by WebSocket"
 
 
 CHILD = """
@@ -64,6 +65,14 @@ def reach(process, engine, target: int, tmp_path) -> None:
         time.sleep(0.002)
 
 
+def subscribed(process, tmp_path) -> None:
+    """Wait until new blocks are pushed to the process."""
+    deadline = time.monotonic() + PATIENCE
+    while PUSHED not in (tmp_path / "log").read_text():
+        assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+        time.sleep(0.02)
+
+
 def whole(engine) -> str:
     with engine.connect() as connection:
         return database.digest(connection)
@@ -88,6 +97,7 @@ def test_killed_during_backfill_and_live(story, urls, engines, tmp_path):
             process.send_signal(signal.SIGKILL)
     with running(story, url, tmp_path) as process:
         reach(process, engine, head, tmp_path)
+        subscribed(process, tmp_path)
         live(story, chain, engine, process, tmp_path)
         process.send_signal(signal.SIGKILL)
     chain.web3.provider.make_request("anvil_reorg", [4, []])
@@ -95,7 +105,6 @@ def test_killed_during_backfill_and_live(story, urls, engines, tmp_path):
         assert process.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
     assert block(engine) == chain.head()
     assert whole(engine) == fresh(engines, chain)
-    assert "pushed by WebSocket" in (tmp_path / "log").read_text()
 
 
 def live(story, chain: Chain, engine, process, tmp_path) -> None:

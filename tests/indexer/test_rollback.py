@@ -77,7 +77,7 @@ def test_a_shorter_chain_is_followed_back(pool, chain, follower, engines):
     height = follower.block
     admit(pool, 5)
     follower.sync()
-    chain.web3.provider.make_request("evm_revert", [mark])
+    pool.world.go_back(mark)
     assert follower.sync() == chain.head() == height
     assert digest(follower.engine) == fresh(engines, chain)
 
