@@ -223,10 +223,11 @@ class Agent(Desk):
             if order.state == OrderState.CANCELLED or entry.cancelling:
                 return order
             unsent = order.state == OrderState.ACCEPTED and entry.index is None
-            if not unsent:
-                self._check_cancel(order)
+            refused = None if unsent else self._no_cancel(order)
             for tell in self.cancels:
-                tell(client_id, by)
+                tell(client_id, by, refused)
+            if refused is not None:
+                raise refused
             if unsent:
                 self.purse.release(client_id)
                 ended = {"state": OrderState.CANCELLED, "code": None, "reason": None}
@@ -234,12 +235,13 @@ class Agent(Desk):
             self._wake.set()
             return self.book.amend(client_id, cancelling=True).order
 
-    def _check_cancel(self, order: DeskOrder) -> None:
+    def _no_cancel(self, order: DeskOrder) -> TicketRefused | None:
         if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
-            raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
+            return TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
         freeze = self.purse.ledger.markets[order.market].windows(order.epoch).freeze
-        if self.core.view.head + 1 >= freeze:
-            raise TicketRefused("too_late", f"the window froze before block {freeze}: the order stands")
+        if self.core.view.head + 1 < freeze:
+            return None
+        return TicketRefused("too_late", f"the window froze before block {freeze}: the order stands")
 
     def order(self, client_id: str) -> DeskOrder:
         with self.book.lock:

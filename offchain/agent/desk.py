@@ -261,8 +261,8 @@ class Snapshot:
 Check = Callable[[Ticket, Snapshot], None]
 """A pre-trade check: TicketRefused(code, reason) to refuse."""
 
-CancelTold = Callable[[str, str], None]
-"""Is told of a cancel: client_id, and who asks, as source:account."""
+CancelTold = Callable[[str, str, TicketRefused | None], None]
+"""Is told of a cancel: client_id, who asks, as source:account, and why it is refused, if it is."""
 
 
 def worst_case(market: MarketView, side: Side, quantity: int, price: int) -> Lock:
@@ -282,7 +282,7 @@ class Desk(ABC):
     """Called in order by `place`, under the desk's lock."""
 
     cancels: list[CancelTold]
-    """Called by `cancel` where it takes an order back, before it does, under the same lock."""
+    """Called by `cancel` before it takes an order back or refuses to, under the same lock."""
 
     @abstractmethod
     def place(self, ticket: Ticket) -> DeskOrder:

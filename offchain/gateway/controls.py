@@ -55,6 +55,7 @@ class Controls:
         self._set: Held = {kind: self._kept(kind) for kind in (Limits, Restricted)}
         if self._set[Limits][0] == 0 and initial != Limits():
             self.put(initial, "config")
+        self._refused: set[tuple[str, str]] = set()     # cancels: the order, and who asked
         self._allowed = deque(self.decisions.recent(clock() - MINUTE, "place", ALLOWED))
         desk.checks.append(self.check)
         desk.cancels.append(self._cancelled)
@@ -96,9 +97,17 @@ class Controls:
                 left[client_id] = str(error)
         return taken, left
 
-    def _cancelled(self, client_id: str, by: str) -> None:
-        """The desk takes an order back, whichever way that was asked: who did is on disk before."""
-        self.decisions.add("cancel", by, client_id, "asked")
+    def _cancelled(self, client_id: str, by: str, refused: TicketRefused | None) -> None:
+        """The desk takes an order back or refuses to, whichever way that was asked: who did is on disk before.
+
+        That it was refused is said once to each who asks: a slicer asks again as long as the order is open.
+        """
+        if refused is None:
+            self.decisions.add("cancel", by, client_id, "asked")
+        elif (client_id, by) not in self._refused:
+            told = {"code": refused.code, "reason": refused.reason}
+            self.decisions.add("cancel", by, client_id, "refused", told)
+            self._refused.add((client_id, by))
 
     # --- Checks ---
 

@@ -69,12 +69,7 @@ def get_order(request: Request, holder: Reader, client_id: Id) -> shapes.Order:
 @router.delete("/orders/{client_id}", status_code=202, responses=documented(404, 409))
 def delete_order(request: Request, holder: Trader, client_id: Id) -> shapes.Order:
     """Ask for an order back, before the freeze; `cancelled` comes as an event where it is not the answer."""
-    try:
-        return desk_of(request).cancel(client_id, holder.actor)
-    except TicketRefused as refused:
-        told = {"code": refused.code, "reason": refused.reason}
-        request.app.state.gateway.controls.decisions.add("cancel", holder.actor, client_id, "refused", told)
-        raise
+    return desk_of(request).cancel(client_id, holder.actor)
 
 
 @router.get("/fills")

@@ -129,10 +129,13 @@ class DeskDouble(Desk):
             order = self.order(client_id)
             if order.state == OrderState.CANCELLED:
                 return order
+            refused = None
             if order.state not in (OrderState.ACCEPTED, OrderState.COMMITTED):
-                raise TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
+                refused = TicketRefused("too_late", f"the order is {order.state}: it cannot be cancelled any more")
             for tell in self.cancels:
-                tell(client_id, by)
+                tell(client_id, by, refused)
+            if refused is not None:
+                raise refused
             return self._tell(replace(order, state=OrderState.CANCELLED))
 
     def order(self, client_id: str) -> DeskOrder:
