@@ -8,7 +8,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from indexer.follow import Follower, Progress
-from offchain.chain import ChainError
+from offchain.chain import ChainError, where
 
 POLL_SECONDS = 1.0
 """Between two questions where the node does not push."""
@@ -124,7 +124,8 @@ class Heads:
         self.close()
         self._retry_at = time.monotonic() + RETRY_SECONDS
         if not self._asking:
-            self.say(f"no WebSocket at {self.url} ({type(error).__name__}): asking every {POLL_SECONDS:g} s meanwhile")
+            problem = f"no WebSocket at {where(self.url)} ({type(error).__name__})"
+            self.say(f"{problem}: asking every {POLL_SECONDS:g} s meanwhile")
         self._asking = True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from offchain.chain import ChainError
+from offchain.chain import ChainError, where
 
 BATCH = 200
 """Requests sent as one."""
@@ -36,7 +36,7 @@ class Node:
         asked = [self._request(method, params) for params in calls]
         answers = self._post(asked)
         if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
-            raise ChainError(f"{self.url} does not answer many requests at once: {str(answers)[:200]}")
+            raise ChainError(f"{where(self.url)} does not answer many requests at once: {str(answers)[:200]}")
         by_id = {answer.get("id"): answer for answer in answers}
         return [self._result(method, by_id.get(one["id"])) for one in asked]
 
@@ -50,11 +50,10 @@ class Node:
             answer = self._local.session.post(self.url, json=body, timeout=TIMEOUT_SECONDS)
             return json.loads(answer.content)
         except requests.RequestException as error:
-            raise ChainError(
-                f"no chain answers at {self.url} ({type(error).__name__}): is the node running?"
-            ) from None
+            problem = type(error).__name__
+            raise ChainError(f"no chain answers at {where(self.url)} ({problem}): is the node running?") from None
         except ValueError:
-            raise ChainError(f"{self.url} answers {answer.status_code}, and no JSON: is it a node?") from None
+            raise ChainError(f"{where(self.url)} answers {answer.status_code}, and no JSON: is it a node?") from None
 
     def _result(self, method: str, answer: Any) -> Any:
         if not isinstance(answer, dict) or "result" not in answer:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from eth_account.signers.local import LocalAccount
 from requests.exceptions import RequestException
@@ -84,6 +85,12 @@ class Inclusion:
     ok: bool
 
 
+def where(url: str) -> str:
+    """A node's address without its path and user, which hold a provider's key: errors are shown and kept."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
 class _Node(HTTPProvider):
     """The node, whose silence is a ChainError."""
 
@@ -92,16 +99,16 @@ class _Node(HTTPProvider):
             return super().make_request(method, params)
         except RequestException as error:
             problem = type(error).__name__
-            raise ChainError(f"no chain answers at {self.endpoint_uri} ({problem}): is the node running?") from None
+            raise ChainError(f"no chain answers at {where(self.endpoint_uri)} ({problem}): is the node running?") from None
 
     def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
         try:
             answer = super().make_batch_request(batch_requests)
         except (RequestException, ValueError) as error:
             problem = type(error).__name__
-            raise ChainError(f"no chain answers at {self.endpoint_uri} ({problem}): is the node running?") from None
+            raise ChainError(f"no chain answers at {where(self.endpoint_uri)} ({problem}): is the node running?") from None
         if not isinstance(answer, list) or len(answer) != len(batch_requests):
-            raise ChainError(f"the node at {self.endpoint_uri} refused a batch of {len(batch_requests)} requests")
+            raise ChainError(f"the node at {where(self.endpoint_uri)} refused a batch of {len(batch_requests)} requests")
         return answer
 
 
@@ -136,7 +143,7 @@ class Chain:
         self.chain_id = self.web3.eth.chain_id
         if deployment and deployment.chain_id != self.chain_id:
             raise ChainError(
-                f"the deployment is for chain {deployment.chain_id}, but {rpc_url} is chain {self.chain_id}"
+                f"the deployment is for chain {deployment.chain_id}, but {where(rpc_url)} is chain {self.chain_id}"
             )
 
     # --- Reading ---
@@ -315,7 +322,7 @@ class Chain:
         return {"maxFeePerGas": 4 * base + TIP_WEI, "maxPriorityFeePerGas": TIP_WEI}
 
     def _send_on_lane(self, account: LocalAccount, call: Sendable | None, params: dict, name: str) -> str:
-        lane = self._lanes[account.address]
+        lane = self._lanes.setdefault(account.address, _Lane())     # one, whichever thread comes first
         with lane.lock:
             for attempt in range(2):
                 if lane.next is None:

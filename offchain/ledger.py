@@ -25,6 +25,9 @@ STATE_BLOCKS = 100
 
 ATTEMPTS = 5
 
+TIPS_KEPT = 1024
+"""Blocks behind the last taken in whose hashes are kept, to find where a branch parted."""
+
 
 class Journal(Protocol):
     """Where a ledger's events outlive it."""
@@ -113,8 +116,17 @@ class Ledger(State):
         self._compared = len(everything) if compared else self._compared
         self._checkpoints |= {event.block: event.block_hash for event in events} | {last: tip}
         self._events = everything
+        if last // TIPS_KEPT > self.block // TIPS_KEPT:
+            self._forget_tips(last)
         self.block = last
         self.version += bool(events)
+
+    def _forget_tips(self, last: int) -> None:
+        """A ledger that lives for months keeps no tip of every block: deep down the events' own are enough."""
+        eventful = {event.block for event in self._events}
+        self._checkpoints = {
+            block: tip for block, tip in self._checkpoints.items() if block in eventful or block > last - TIPS_KEPT
+        }
 
     def _read(self, last: int) -> tuple[bytes, list[Event]]:
         """(hash of block `last`, events after `block` up to there), all of our own branch."""

@@ -181,7 +181,7 @@ class Outbox:
         found = next((tx for tx in _hashes(send) if tx in included), None)
         if found is None:
             self._missing(send, head)
-            return False
+            return send.state not in OPEN
         at, known = included[found], (send.state, send.block_hash)
         send.block, send.block_hash, send.gas_used, send.ok = at.block, at.block_hash, at.gas, at.ok
         send.state = SendState.MINED
@@ -215,6 +215,11 @@ class Outbox:
         self._give(send)
 
     def _again(self, send: Send, head: int) -> None:
+        """Take another nonce. What was emptied, because it would fail, ends as if that had been mined."""
+        if _emptied(send):
+            send.state = SendState.REPLACED
+            self._keep(send)
+            return
         sealed = self._unseal(send)
         send.nonce, send.hashes = self._next_nonce(), ""
         self._give(self._sign(send, sealed, self._offer(), head))
@@ -224,7 +229,7 @@ class Outbox:
 
         One that no node took (for want of coin, say) has nothing to outbid, and must not grow dear meanwhile.
         """
-        sealed, empty = self._unseal(send), send.hashes.split()[-1].startswith("-")
+        sealed, empty = self._unseal(send), _emptied(send)
         before, offer = {"maxFeePerGas": int(send.max_fee), "maxPriorityFeePerGas": int(send.tip)}, self._offer()
         taken, emptied = send.state == SendState.SENT, empty
         for name, fee in before.items():
@@ -360,6 +365,10 @@ def _calldata(function: Sendable) -> str:
 
 def _hashes(send: Send) -> list[str]:
     return [tx.removeprefix("-") for tx in send.hashes.split()]
+
+
+def _emptied(send: Send) -> bool:
+    return send.hashes.split()[-1].startswith("-")
 
 
 def _known(words: str) -> bool:

@@ -53,7 +53,7 @@ class Download:
             with requests.get(f"{self.url}/v1/events", params=asked, stream=True, timeout=TIMEOUT_SECONDS) as answer:
                 if answer.status_code != 200:
                     raise RestoreError(f"{self.url} answers {answer.status_code}: is it an indexer of this deployment?")
-                for line in answer.iter_lines(chunk_size=1 << 16):
+                for line in _lines(answer.iter_content(1 << 16)):
                     yield self._event(json.loads(line), last)
         except requests.RequestException as error:
             raise RestoreError(f"no indexer answers at {self.url} ({type(error).__name__}); restore without it") from None
@@ -100,6 +100,18 @@ def check_spent(holdings: Holdings) -> None:
     for own in holdings.notes:
         if ledger.chain.call(pool.functions.nullified(own.nullifier), ledger.block) != own.spent:
             raise Diverged(f"the note at {own.position} is {'un' * own.spent}spent on the chain: sync without the indexer")
+
+
+def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """ValueError at a line that grows beyond any event's."""
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        if len(rest) > MOST_LINE:
+            raise ValueError(f"a line of more than {MOST_LINE} bytes")
+        yield from lines
+    if rest:
+        yield rest
 
 
 def _events(contract: str) -> list[dict]:

@@ -23,11 +23,10 @@ from sqlmodel import Field, Session, SQLModel, create_engine, func, select
 
 from offchain.chain import Event
 from offchain.deployment import Deployment
+from offchain.ledger import TIPS_KEPT
 from offchain.state import State
 
 SCHEMA = "1"
-TIPS_KEPT = 1024
-"""Blocks behind the last taken in whose hashes are kept, to find where a branch parted."""
 
 WATCHED = text("sealed IS NOT NULL")
 READS = "shadowpool_reads"

@@ -168,7 +168,7 @@ def _known(desk: Desk, id: str) -> Status:
 def _answer(action: Callable[[], Status], code: int) -> JSONResponse:
     """What came of it, or the problem document of whatever went wrong."""
     began = time.monotonic()
-    kind, result = "status" if code == 200 else "other", "done"
+    kind, result = "status" if code == 200 else "other", "failed"
     try:
         status = action()
         kind, result = status.kind, "sent" if code == 202 else "done"
@@ -178,7 +178,6 @@ def _answer(action: Callable[[], Status], code: int) -> JSONResponse:
         result = RESULTS.get(error.slug, "refused")
         return _problem(error)
     except ChainError as error:
-        result = "failed"
         log.warning("carrier", error=error)
         return _problem(Refusal("unavailable", "the carrier cannot reach its chain now: try again", 2.0))
     finally:

@@ -107,3 +107,10 @@ def test_a_bare_chain_needs_no_deployment():
             chain.transfer(poor, account(1).address, 1)
         chain.transfer(account(0), poor.address, 10**18)
         assert chain.web3.eth.get_balance(poor.address) == 10**18
+
+
+def test_an_error_names_the_node_without_its_provider_s_key():
+    """It is shown to desks and counterparties, and kept in logs."""
+    with pytest.raises(ChainError, match="http://127.0.0.1:9 ") as silent:
+        Chain("http://user:secret@127.0.0.1:9/v3/secret?key=secret")
+    assert "secret" not in str(silent.value)

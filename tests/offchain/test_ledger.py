@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from offchain import ledger as ledger_module
 from offchain.admission import IssuerFault
 from offchain.chain import Chain, ChainError
 from offchain.ledger import STATE_BLOCKS, Diverged, Ledger
@@ -198,7 +199,7 @@ def test_a_reorganisation_between_fall_back_and_reading(busy):
     def reorganised():
         """The first look at the head, which comes after the fall back."""
         del chain.head
-        assert rpc(busy, "evm_revert", snapshot)
+        busy.go_back(snapshot)
         busy.chain = Chain(chain.rpc_url, busy.deployment, CONFIRMATIONS, poll_seconds=0.01)
         busy.mine(8)
         return chain.head()
@@ -220,7 +221,7 @@ def test_a_reorganisation_is_followed(busy):
     ledger.sync()
     lost = public(ledger)
 
-    assert rpc(busy, "evm_revert", snapshot)
+    busy.go_back(snapshot)
     busy.chain = Chain(busy.chain.rpc_url, busy.deployment, CONFIRMATIONS, poll_seconds=0.01)
     ledger.chain = busy.chain
     assert ledger.sync() == busy.chain.head() == kept
@@ -242,5 +243,20 @@ def test_a_reorganisation_deeper_than_the_first_event(busy):
     """A checkpoint that is gone in every place means a rebuild from nothing."""
     ledger = fresh(busy)
     ledger._checkpoints = {block: bytes(32) for block in ledger._checkpoints}
+    ledger.sync()
+    assert public(ledger) == public(fresh(busy))
+
+
+def test_a_ledger_that_lives_long_keeps_few_tips_and_every_event_s(busy, monkeypatch):
+    """What it falls back to when nothing but its events are left below, is what it was."""
+    monkeypatch.setattr(ledger_module, "TIPS_KEPT", 4)
+    ledger = fresh(busy)
+    for _ in range(20):
+        busy.mine(1)
+        ledger.sync()
+    eventful = {event.block for event in ledger._events}
+    tips = set(ledger._checkpoints) - eventful
+    assert len(tips) <= 2 * 4 and eventful <= set(ledger._checkpoints) and ledger.block in ledger._checkpoints
+    ledger._checkpoints |= dict.fromkeys(tips, bytes(32))
     ledger.sync()
     assert public(ledger) == public(fresh(busy))

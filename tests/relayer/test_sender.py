@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -172,7 +174,15 @@ def test_one_writer_a_key(new, url):
         print(file=other.stdin, flush=True)
         assert other.stdout.readline() == "taken\n"
     assert other.returncode == -signal.SIGKILL
-    new.again()     # its death freed it
+    store, deadline = Store.open(url), time.monotonic() + 60
+    while True:     # its death frees it, once a server has seen it
+        with suppress(Busy):
+            store.lease(name).close()
+            break
+        assert time.monotonic() < deadline, "the dead process still has it"
+        time.sleep(0.02)
+    store.close()
+    new.again()
 
 
 def test_what_was_signed_is_sent_by_the_next_process(new, monkeypatch):
@@ -323,6 +333,24 @@ def test_a_nonce_that_another_program_took(new):
     assert new.sender.find("mine").nonce == 1
     mine(new.chain, DEPTH + 1)
     assert [send.state for send in new.sender.pump()] == [SendState.DONE] and new.count() == 2
+
+
+def test_an_emptied_one_whose_nonce_another_program_took_ends_and_may_be_posted_again(new):
+    """It is not told as done: what it was to do never ran."""
+    other = "0x" + "33" * 20
+    new.sender.post("would fail", new.approve(2))
+    send = new.sender.find("would fail")
+    with new.sender._lock:
+        new.sender._sign(send, new.sender._nothing(), new.sender._offer(), new.chain.head(), empty=True)
+    rpc(new.chain, "anvil_dropAllTransactions")
+    tx = {"to": other, "value": 1, "gas": 21_000, "nonce": 0, "chainId": new.chain.chain_id}
+    new.chain.broadcast(new.account.sign_transaction(tx | new.chain.fees()).raw_transaction)
+    mine(new.chain, DEPTH + 1)
+    assert [send.state for send in new.sender.pump()] == [SendState.REPLACED] and not new.sender.open()
+    again = new.sender.post("would fail", new.approve(2))
+    assert (again.nonce, again.attempts) == (1, 2)
+    mine(new.chain, DEPTH + 1)
+    assert [send.state for send in new.sender.pump()] == [SendState.DONE] and new.approved() == 2
 
 
 def test_a_gap_of_nonces_is_filled(new):
