@@ -25,7 +25,7 @@ export function seenState(ledger: Ledger, epoch: EpochRecord): EpochState {
   if (ledger.block < at.reveal) return "frozen";
   if (ledger.block < at.settle) return "reveal";
   if (!epoch.reveals.length) return "empty";
-  return ledger.block <= at.deadline ? "settling" : "failed";
+  return ledger.block < at.deadline ? "settling" : "failed";
 }
 
 /** The status of an order whose epoch is in `state`. */
@@ -55,6 +55,11 @@ export function orderStatus(
   }
   if (fill) return { ...common, fate: "filled", fill: fill.fill, price: fill.price };
   return { ...common, fate: fateOf(record, state), reclaimable: state === "commit" || ENDED.includes(state) };
+}
+
+/** Whether the market still holds the order's lock. */
+export function isOpen({ fate }: Pick<OrderStatus, "fate">): boolean {
+  return !["filled", "cancelled", "reclaimed"].includes(fate);
 }
 
 /** The fate of an order neither reclaimed nor filled. */
