@@ -2,7 +2,17 @@
 
 import type { Market } from "../api/types";
 import { decimal, grouped, marketName, price, pairOf, tokenAmount, tokenName, windowsOf } from "../format";
-import type { AgentStatus, Issued, Lock, OrderStatus, OwnedNote, Terms } from "./sdk";
+import {
+  type AgentStatus,
+  type Issued,
+  type Lock,
+  type OrderStatus,
+  type OwnedNote,
+  TIME_AHEAD,
+  type Terms,
+  largestPair,
+  worth,
+} from "./sdk";
 
 export interface Check {
   name: string;
@@ -32,7 +42,6 @@ export interface Facts {
 
 /** A commit needs a block or two to be proven, sent and mined. */
 const MARGIN = 2;
-const TIME_AHEAD = 600;
 
 /** The epoch whose commit window holds the next block; null before the market opens. */
 export function epochNow({ terms }: Market, block: number): number | null {
@@ -54,7 +63,7 @@ function credential({ issued, owner, market, time }: Facts): Check {
   if (!issued) return { name, state: "bad", text: "None is loaded: load the issuer’s file in the settings." };
   const { credential: held, id } = issued;
   if (held.owner !== owner) return { name, state: "bad", text: `Credential ${id} is another owner’s.` };
-  if (held.expiry <= BigInt(time + TIME_AHEAD))
+  if (held.expiry <= BigInt(time) + TIME_AHEAD)
     return { name, state: "bad", text: `Credential ${id} has expired, or is about to: ask the issuer to renew it.` };
   if (!((BigInt(market.terms.jurisdictions) >> held.jurisdiction) & 1n))
     return { name, state: "bad", text: `${marketName(market)} does not admit jurisdiction ${held.jurisdiction}.` };
@@ -124,10 +133,7 @@ export function funding(
   amount: bigint,
 ): { state: Funding; usable: bigint; all: bigint } {
   const mine = notes.filter(({ note, spent }) => !spent && note.asset === BigInt(asset));
-  const ready = mine.filter(({ advanced }) => advanced).map(({ note }) => note.amount);
-  const sum = (amounts: bigint[]) => amounts.reduce((total, one) => total + one, 0n);
-  const [usable, all] = [sum(ready), sum(mine.map(({ note }) => note.amount))];
-  const best = sum(ready.sort((a, b) => (a < b ? 1 : -1)).slice(0, 2));
+  const [usable, all, best] = [worth(mine.filter(({ advanced }) => advanced)), worth(mine), largestPair(mine)];
   const state = best >= amount ? "covered" : usable >= amount ? "join" : all >= amount ? "waits" : "short";
   return { state, usable, all };
 }

@@ -12,9 +12,14 @@ export { AgentClient } from "../../sdk/src/agent";
 export type { AgentOrder, AgentStatus, Quote } from "../../sdk/src/agent";
 export { CarrierClient } from "../../sdk/src/carrier/client";
 export { ShieldedKey, addressText } from "../../sdk/src/crypto/keys";
+export { total } from "../../sdk/src/claims/material";
 export { readDeployment } from "../../sdk/src/deployment";
 export { pause } from "../../sdk/src/ledger/pause";
 export type { Deployment, Hex, OwnedNote, Signer, Stage, Terms } from "../../sdk/src/types";
+export { TIME_AHEAD } from "../../sdk/src/wallet/admission";
+export { largestPair, worth } from "../../sdk/src/wallet/coins";
+export { advantage } from "../../sdk/src/wallet/history";
+export { isOpen } from "../../sdk/src/wallet/orders";
 export { type Wallet, exportRows, readCredential, toCsv } from "../../sdk/src/wallet";
 export type {
   Fate,

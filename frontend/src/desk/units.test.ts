@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import type { Market } from "../api/types";
 import { pairOf } from "../format";
@@ -6,7 +6,13 @@ import { checkOrder, epochNow, type Facts, funding, passes, revealable, stranger
 import { improvement } from "./pages/improvement";
 import type { AgentStatus, OrderStatus, OwnedNote } from "./sdk";
 import { checked, urlProblem } from "./settings";
-import { exactPrice, exactQuantity, parseAmount, parsePrice, parseQuantity } from "./units";
+import { exactPrice, parseAmount, parsePrice, parseQuantity } from "./units";
+
+vi.mock("./sdk", async () => ({
+  ...(await vi.importActual<object>("../../sdk/src/wallet/admission")),
+  ...(await vi.importActual<object>("../../sdk/src/wallet/coins")),
+  ...(await vi.importActual<object>("../../sdk/src/wallet/history")),
+}));
 
 const BTC = { address: `0x${"b".repeat(40)}`, symbol: "BTC", decimals: 8 };
 const USD = { address: `0x${"d".repeat(40)}`, symbol: "USD", decimals: 6 };
@@ -74,11 +80,9 @@ test("an agent is of this very key, pool and chain", () => {
   expect(stranger({ ...status, address: "1.2.4" }, own)).toContain("another key");
 });
 
-test("a price and a quantity as text are what they came from", () => {
+test("a price as text is what it came from", () => {
   for (const ticks of [1n, 520n, 123_456_789_123n])
     expect(parsePrice(exactPrice(ticks, PAIR), PAIR)).toEqual({ value: ticks });
-  for (const lots of [1n, 6n, 10n ** 15n])
-    expect(parseQuantity(exactQuantity(lots, PAIR), PAIR)).toEqual({ value: lots });
   const odd = { ...PAIR, lot: 3n };
   expect(exactPrice(1n, { ...odd, base: { ...BTC, decimals: 0 } })).toMatch(/^0\.\d+$/);
 });

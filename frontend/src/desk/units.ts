@@ -1,6 +1,6 @@
 /** What people type, as exact integers: lots, and quote units a lot. Nothing here goes through a float. */
 
-import { type Pair, decimal, quantity as shownQuantity, tokenName } from "../format";
+import { type Pair, decimal, tokenName } from "../format";
 import type { Token } from "../api/types";
 
 export type Parsed = { value: bigint } | { problem: string };
@@ -55,11 +55,6 @@ export function exactPrice(unitsPerLot: bigint, { base, quote, lot }: Pair): str
     if (!rest) return decimal(whole, (quote.decimals ?? 0) + more, 2).replaceAll(",", "");
   }
   return decimal(up / lot, quote.decimals ?? 0, 2).replaceAll(",", "");
-}
-
-/** A quantity as text that `parseQuantity` takes back. */
-export function exactQuantity(lots: bigint, pair: Pair): string {
-  return shownQuantity(lots, pair).replaceAll(",", "");
 }
 
 function rational(text: string): { digits: bigint; scale: bigint } | { problem: string } {

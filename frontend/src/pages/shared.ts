@@ -3,7 +3,7 @@
 import { useApi } from "../api/client";
 import { useLive } from "../api/live";
 import type { Keys, List, Market, Status } from "../api/types";
-import { boundaries, marketName } from "../format";
+import { boundaries } from "../format";
 
 /** Changes with every event, and whenever a window of these markets ends without one. */
 export function useEpochRevision(markets: Market[]): string {
@@ -18,14 +18,6 @@ export function useMarkets(): Market[] {
 }
 
 const NONE: Market[] = [];
-
-export function useMarketNames(): (market: number | null) => string {
-  const markets = useMarkets();
-  return (id) => {
-    const found = markets.find((market) => market.market === id);
-    return found ? marketName(found) : id === null ? "–" : `Market ${id}`;
-  };
-}
 
 /** What opening an epoch needs besides it, asked for only once a key is loaded. */
 export function useAuditInputs(wanted: boolean): { status: Status | null; keys: Keys | null } {

@@ -10,7 +10,6 @@ import { openingCommitment } from "./notes";
 import { hash, squeeze } from "./poseidon";
 
 export const MEMO_WORDS = 8;
-export const SETTLEMENT_KIND = 2n;
 const AUDIT_BLOCK = 16;
 const MASK64 = (1n << 64n) - 1n;
 const SIGNATURE_DOMAIN = toBigInt(keccak_256(new TextEncoder().encode("shadowpool.v1.reveal")));

@@ -13,7 +13,7 @@ import type { Ledger } from "../ledger/ledger";
 import { type OrderRecord, rulesOf } from "../ledger/records";
 import type { Address, Assembly, Call, Note, OwnedNote, Point, Spendable, Terms } from "../types";
 import { marketTerms } from "./admission";
-import { total } from "./coins";
+import { worth } from "./coins";
 import { type Holdings, orderOf, revealEphemeral } from "./holdings";
 import { lockOfOrder } from "./orders";
 import type { Issued, PlacedOrder } from "./types";
@@ -42,7 +42,7 @@ export class Builder {
   transact(asset: bigint, inputs: OwnedNote[], outputs: Output[], open: Public): Assembly {
     const nonce = freshNonce();
     const { deposit = 0n, withdrawal = 0n, fee = 0n } = open;
-    const held = total(inputs) + deposit - withdrawal - fee;
+    const held = worth(inputs) + deposit - withdrawal - fee;
     const left = outputs.reduce((rest, [amount]) => rest - amount, held);
     const all: Output[] = outputs.length < 2 ? [...outputs, [left, this.key.address]] : [...outputs];
     while (all.length < 2) all.push([0n, this.key.address]);
@@ -76,7 +76,7 @@ export class Builder {
     const rk = this.key.orderAccount(BigInt(market), BigInt(epoch), index).address;
     const quotaNullifier = this.holdings.quotaNullifiers(market, epoch)[index]!;
     const placed: PlacedOrder = { market, epoch, terms, credentialId: id, salt, index, quotaNullifier, rk };
-    const plain = [termsWord(terms), BigInt(id), salt, total(inputs) - lock, blinding];
+    const plain = [termsWord(terms), BigInt(id), salt, worth(inputs) - lock, blinding];
     const tree = this.ledger.state.credentials;
     const assembly = claims.commit({
       key: this.key,

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { InsufficientFunds, NeedsConsolidation, NotSpendableYet } from "../errors";
 import type { OwnedNote } from "../types";
-import { choose, total } from "./coins";
+import { choose, largestPair, worth } from "./coins";
 
 function notes(...amounts: number[]): OwnedNote[] {
   return amounts.map((amount, position) => {
@@ -30,7 +30,7 @@ test("no other one or two do with less", () => {
     const sums = amounts.flatMap((one, i) => [one, ...amounts.slice(i + 1).map((other) => one + other)]);
     const best = Math.min(...sums.filter((sum) => sum >= wanted));
     if (best === Infinity) expect(() => choose(notes(...amounts), BigInt(wanted))).toThrow(InsufficientFunds);
-    else expect(Number(total(choose(notes(...amounts), BigInt(wanted))))).toBe(best);
+    else expect(Number(worth(choose(notes(...amounts), BigInt(wanted))))).toBe(best);
   }
 });
 
@@ -40,4 +40,11 @@ test.each([
   [[4, -4], InsufficientFunds],
 ])("%j do not cover 10", (amounts, kind) => {
   expect(() => choose(notes(...amounts), 10n)).toThrow(kind);
+});
+
+test("a proof spends the two largest notes of an advanced root at most", () => {
+  const held = notes(3, 9, 4);
+  expect(largestPair(held)).toBe(13n);
+  expect(largestPair(held.map((own) => ({ ...own, advanced: own.note.amount < 9n })))).toBe(7n);
+  expect([largestPair([]), worth(held)]).toEqual([0n, 16n]);
 });

@@ -1,5 +1,6 @@
 /** Choosing the notes that pay for something: a proof spends at most two. */
 
+import { total } from "../claims/material";
 import { InsufficientFunds, NeedsConsolidation, NotSpendableYet } from "../errors";
 import type { OwnedNote } from "../types";
 
@@ -12,9 +13,9 @@ export function choose(notes: Iterable<OwnedNote>, amount: bigint): OwnedNote[] 
   const usable = byAmount(all.filter((own) => own.advanced));
   const single = usable.find((own) => own.note.amount >= amount);
   const candidates = [...(single ? [[single]] : []), ...pairs(usable, amount)];
-  if (candidates.length) return candidates.reduce((best, next) => (total(next) < total(best) ? next : best));
-  const held = total(usable);
-  const pending = total(all) - held;
+  if (candidates.length) return candidates.reduce((best, next) => (worth(next) < worth(best) ? next : best));
+  const held = worth(usable);
+  const pending = worth(all) - held;
   if (held >= amount)
     throw new NeedsConsolidation(
       `${amount} units are needed and ${held} held, but no two notes cover it: consolidate first`,
@@ -27,10 +28,14 @@ export function choose(notes: Iterable<OwnedNote>, amount: bigint): OwnedNote[] 
   throw new InsufficientFunds(`${amount} units are needed and ${held + pending} held: deposit more`);
 }
 
-export function total(notes: Iterable<OwnedNote>): bigint {
-  let sum = 0n;
-  for (const own of notes) sum += own.note.amount;
-  return sum;
+/** What notes of one asset amount to. */
+export function worth(notes: readonly OwnedNote[]): bigint {
+  return total(notes.map(({ note }) => note.amount));
+}
+
+/** What a single proof can spend of notes of one asset: the two largest that an advanced root holds. */
+export function largestPair(notes: readonly OwnedNote[]): bigint {
+  return worth(byAmount(notes.filter(({ advanced }) => advanced)).slice(-2));
 }
 
 export function byAmount(notes: OwnedNote[]): OwnedNote[] {
@@ -43,7 +48,7 @@ function pairs(ordered: OwnedNote[], amount: bigint): OwnedNote[][] {
   let [low, high] = [0, ordered.length - 1];
   while (low < high) {
     const pair = [ordered[low]!, ordered[high]!];
-    if (total(pair) >= amount) {
+    if (worth(pair) >= amount) {
       found.push(pair);
       high--;
     } else low++;

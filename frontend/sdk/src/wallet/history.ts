@@ -6,7 +6,8 @@
 import { asAddress } from "../crypto/field";
 import type { Ledger } from "../ledger/ledger";
 import type { TransactRecord } from "../ledger/records";
-import type { Hex, OwnedNote } from "../types";
+import type { OwnedNote } from "../types";
+import { worth } from "./coins";
 import type { Fill, Holdings } from "./holdings";
 import { lockOfOrder } from "./orders";
 import type { Movement, PlacedOrder, Trade } from "./types";
@@ -34,8 +35,7 @@ function moved(
   const outputs = [one.position, one.position + 1].map((position) => byPosition.get(position)).filter(present);
   const asset = [...inputs, ...outputs][0]?.note.asset;
   if (asset === undefined) return null;
-  const sum = (notes: OwnedNote[]) => notes.reduce((total, own) => total + own.note.amount, 0n);
-  const amount = sum(outputs) - sum(inputs);
+  const amount = worth(outputs) - worth(inputs);
   const fee = inputs.length ? one.fee : 0n;
   const common = { block: one.block, transaction: one.transaction, asset: asAddress(asset), amount, fee, trade: null };
   const ours = inputs.length > 0 || amount === one.deposit - one.fee;
@@ -58,6 +58,11 @@ function filled(ledger: Ledger, placed: PlacedOrder, fill: Fill): Movement[] {
   ];
 }
 
+/** Quote units by which `fill` lots at `price` did better than at `other`, for the side taken. */
+export function advantage(side: number, other: bigint, price: bigint, fill: bigint): bigint {
+  return (side ? price - other : other - price) * fill;
+}
+
 /** A fill against the reference that its epoch fixed, and against its own limit. */
 export function tradeOf(ledger: Ledger, placed: PlacedOrder, { fill, price, payment }: Fill): Trade {
   const { market, epoch, terms } = placed;
@@ -71,8 +76,8 @@ export function tradeOf(ledger: Ledger, placed: PlacedOrder, { fill, price, paym
     fill,
     price,
     reference,
-    againstReference: sign * (reference - price) * fill,
-    againstLimit: sign * (terms.price - price) * fill,
+    againstReference: advantage(terms.side, reference, price, fill),
+    againstLimit: advantage(terms.side, terms.price, price, fill),
     base: sign * fill * lot,
     quote: -sign * fill * price - payment.fee,
   };
@@ -107,10 +112,7 @@ const COLUMNS = [
 ] as const;
 
 /** A table with its head: base units, lots, quote units a lot, exact. */
-export function exportRows(
-  history: readonly Movement[],
-  symbol: (asset: Hex) => string = (asset) => asset,
-): string[][] {
+export function exportRows(history: readonly Movement[]): string[][] {
   const rows = history.map((one) => {
     const { trade } = one;
     const ordered = trade
@@ -127,16 +129,7 @@ export function exportRows(
           trade.againstLimit,
         ]
       : Array<string>(10).fill("");
-    return [
-      one.block,
-      one.transaction,
-      one.kind,
-      symbol(one.asset),
-      one.amount,
-      one.fee,
-      one.account ?? "",
-      ...ordered,
-    ];
+    return [one.block, one.transaction, one.kind, one.asset, one.amount, one.fee, one.account ?? "", ...ordered];
   });
   return [[...COLUMNS], ...rows.map((row) => row.map(String))];
 }

@@ -10,11 +10,8 @@ import type { Address, Deployment, Hex, OwnedNote, Terms } from "../types";
 import { marketTerms } from "./admission";
 import { movements } from "./history";
 import { Holdings } from "./holdings";
-import { lockOfOrder, orderStatus, seenState } from "./orders";
+import { isOpen, lockOfOrder, orderStatus, seenState } from "./orders";
 import type { Lock, MarketView, Movement, OrderStatus } from "./types";
-
-/** Fates of orders that lock nothing any more. */
-const FREED = ["filled", "cancelled", "reclaimed"];
 
 export class Reading {
   readonly holdings: Holdings;
@@ -54,7 +51,7 @@ export class Reading {
   /** Units by asset that orders on chain lock. */
   locked(): Map<Hex, bigint> {
     const totals = new Map<Hex, bigint>();
-    for (const { fate, lock } of this.orders()) if (!FREED.includes(fate)) add(totals, lock.asset, lock.lock);
+    for (const { lock } of this.orders().filter(isOpen)) add(totals, lock.asset, lock.lock);
     return totals;
   }
 

@@ -5,13 +5,13 @@ import { decimal, grouped, tokenAmount, tokenName } from "../../format";
 import { useMarkets } from "../../pages/shared";
 import { Badge, Page, Section, Table } from "../../ui/parts";
 import { desk } from "../Shell";
-import type { OwnedNote } from "../sdk";
+import { type OwnedNote, isOpen, largestPair, total, worth } from "../sdk";
 import { session, sync } from "../session";
 import { PROVEN, run, tasks } from "../tasks";
 import { useStore } from "../store";
 import { useFee, useWay } from "./Senders";
 import { Deposit, Withdraw } from "./Move";
-import { isOpen, largestPair, tokensOf, total, unspent } from "./shared";
+import { tokensOf, unspent } from "./shared";
 
 export const Balances = desk(() => {
   const { view, deployment } = useStore(session);
@@ -32,7 +32,7 @@ export const Balances = desk(() => {
           id={(token) => token.address}
           columns={[
             { head: "Asset", cell: (token) => <strong>{tokenName(token)}</strong> },
-            { head: "Available", number: true, cell: (token) => amount(total(notesOf(token).map(worth)), token) },
+            { head: "Available", number: true, cell: (token) => amount(worth(notesOf(token)), token) },
             { head: "In open orders", number: true, cell: (token) => amount(locked(token), token) },
             { head: "Notes", number: true, cell: (token) => grouped(notesOf(token).length) },
             { head: "Spendable at once", number: true, cell: (token) => amount(largestPair(notesOf(token)), token) },
@@ -67,10 +67,6 @@ export const Balances = desk(() => {
   }
 });
 
-function worth({ note }: OwnedNote): bigint {
-  return note.amount;
-}
-
 function amount(units: bigint, token: Token): string {
   return units ? tokenAmount(units, token) : "–";
 }
@@ -78,7 +74,7 @@ function amount(units: bigint, token: Token): string {
 function Notes({ token, notes }: { token: Token; notes: OwnedNote[] }) {
   const [joining, setJoining] = useState(false);
   const spendable = notes.filter(({ advanced }) => advanced).length;
-  const sorted = [...notes].sort((a, b) => (worth(a) < worth(b) ? 1 : -1));
+  const sorted = [...notes].sort((a, b) => (a.note.amount < b.note.amount ? 1 : -1));
   return (
     <Section
       title={`Notes in ${tokenName(token)}`}
@@ -97,8 +93,8 @@ function Notes({ token, notes }: { token: Token; notes: OwnedNote[] }) {
         rows={sorted}
         id={(own) => own.position}
         columns={[
-          { head: `Amount, ${tokenName(token)}`, number: true, cell: (own) => tokenAmount(worth(own), token) },
-          { head: "Base units", number: true, wide: true, cell: (own) => grouped(worth(own)) },
+          { head: `Amount, ${tokenName(token)}`, number: true, cell: (own) => tokenAmount(own.note.amount, token) },
+          { head: "Base units", number: true, wide: true, cell: (own) => grouped(own.note.amount) },
           { head: "Place in the tree", number: true, cell: (own) => grouped(own.position) },
           {
             head: "State",

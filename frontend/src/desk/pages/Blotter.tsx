@@ -10,7 +10,7 @@ import { agent } from "../agent";
 import { atStake } from "../checks";
 import { reveals, toReveal } from "../duties";
 import { desk } from "../Shell";
-import type { Fate, OrderStatus } from "../sdk";
+import { type Fate, type OrderStatus, isOpen, total } from "../sdk";
 import { session } from "../session";
 import { useStore } from "../store";
 import { type Asked, backOf, stillAsked } from "../taking";
@@ -18,7 +18,7 @@ import { tasks } from "../tasks";
 import { Due, Taking, dueIn } from "./Asked";
 import { Handed } from "./Handed";
 import { Against, improvement } from "./improvement";
-import { isOpen, tokenAt, wordsOf } from "./shared";
+import { tokenAt, wordsOf } from "./shared";
 
 export const Blotter = desk(() => {
   const state = useStore(session);
@@ -123,7 +123,7 @@ function FateBadge({ fate, fill }: { fate: Fate; fill: bigint | null }) {
 function Sums({ orders, markets }: { orders: OrderStatus[]; markets: Market[] }) {
   const sums = markets.flatMap((market) => {
     const mine = orders.filter(({ placed }) => placed.market === market.market);
-    const sum = mine.reduce((total, order) => total + (improvement(order) ?? 0n), 0n);
+    const sum = total(mine.map((order) => improvement(order) ?? 0n));
     return mine.length ? [[market, sum] as const] : [];
   });
   if (!sums.length) return <>–</>;

@@ -2,13 +2,12 @@
 
 import type { Token } from "../../api/types";
 import { tokenAmount, tokenName } from "../../format";
-import type { OrderStatus } from "../sdk";
+import { type OrderStatus, advantage } from "../sdk";
 
 /** Quote units over the whole fill: positive where the trader did better; null without a fill or a reference. */
 export function improvement({ placed, fill, price, reference }: OrderStatus): bigint | null {
   if (!fill || price === null || reference === null) return null;
-  const each = placed.terms.side === 0 ? reference - price : price - reference;
-  return each * fill;
+  return advantage(placed.terms.side, reference, price, fill);
 }
 
 /** An advantage in quote units, with its sign. */

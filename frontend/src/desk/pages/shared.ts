@@ -4,7 +4,7 @@ import { useApi } from "../../api/client";
 import type { EpochSummary, List, Market, Token } from "../../api/types";
 import { marketName, pairOf, price, quantity, tokenName } from "../../format";
 import { useEpochRevision, useMarkets } from "../../pages/shared";
-import type { Deployment, Hex, OrderStatus, OwnedNote } from "../sdk";
+import type { Deployment, Hex, OwnedNote } from "../sdk";
 
 /** The pool's tokens, by symbol. */
 export function tokensOf(deployment: Deployment): Token[] {
@@ -43,21 +43,6 @@ export function wordsOf(markets: Market[], id: number) {
   };
 }
 
-/** Orders whose lock is still held by the market. */
-export function isOpen({ fate }: OrderStatus): boolean {
-  return ["committed", "revealed", "invalid", "unrevealed", "refundable"].includes(fate);
-}
-
 export function unspent(notes: OwnedNote[], token: Token): OwnedNote[] {
   return notes.filter(({ note, spent }) => !spent && note.asset === BigInt(token.address));
-}
-
-export function total(amounts: bigint[]): bigint {
-  return amounts.reduce((sum, one) => sum + one, 0n);
-}
-
-/** The two largest: what a single proof can spend. */
-export function largestPair(notes: OwnedNote[]): bigint {
-  const amounts = notes.filter(({ advanced }) => advanced).map(({ note }) => note.amount);
-  return total(amounts.sort((a, b) => (a < b ? 1 : -1)).slice(0, 2));
 }
