@@ -1,6 +1,6 @@
 /**
- * Makes the package in `build/sdk`, of which `package.json` here is the manifest: modules that need no others, a prover's
- * thread, types. It takes the old one's place when it is whole, so that who reads the folder finds one or the other.
+ * Makes the package in `build/sdk`, of which `package.json` here is the manifest: modules that need no others, a
+ * prover's thread, types. It takes the old one's place when it is whole.
  */
 
 import { execFileSync } from "node:child_process";

@@ -2,8 +2,8 @@
 
 import json
 import re
+import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -65,8 +65,7 @@ def project(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     _run("npm", "pack", BUILD / "sdk", "--offline", "--cache", folder / "cache", cwd=folder)
     [packed] = folder.glob("*.tgz")
-    with tarfile.open(packed) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(packed, folder)
     scope = folder / "node_modules" / "@shadowpool"
     scope.mkdir(parents=True)
     (folder / "package").rename(scope / "sdk")
