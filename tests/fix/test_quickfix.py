@@ -12,6 +12,7 @@ import pytest
 from offchain.paths import BUILD, ROOT
 from tests.fix import peer
 from tests.fix.peer import PASSWORD, now
+from tests.ports import kept_port
 
 SOURCE = ROOT / "tests" / "fix" / "initiator"
 BINARY = BUILD / "bin" / "fix-initiator"
@@ -120,7 +121,7 @@ def engines(acceptor, tmp_path, dictionary):
     (tmp_path / "numbers").mkdir()
 
     def make(**more) -> Engine:
-        made.append(Engine(more.pop("port", acceptor.port), tmp_path / "numbers", dictionary, **more))
+        made.append(Engine(more.pop("port", None) or acceptor.port, tmp_path / "numbers", dictionary, **more))
         return made[-1]
 
     yield make
@@ -213,25 +214,26 @@ def test_an_engine_that_begins_anew(desk, engines):
     assert second.expect("8", t11="a", t150="0")[34] == "2"
 
 
-def test_an_engine_outlives_a_restart_of_the_acceptor(acceptor, acceptors, desk, engines):
-    engine = engines().start()
-    engine.order("a")
-    engine.expect("8", t150="A")
-    port = acceptor.port
-    stopping = threading.Thread(target=acceptor.stop)
-    stopping.start()
-    engine.expect("5")
-    stopping.join()
-    engine.until_event("logout")
-    desk.commit("fix:DESK:a")
-    acceptors(port=port)
-    engine.until_event("logon")
-    engine.expect("8", t11="a", t150="0")
-    engine.kill()       # before the acceptor goes
+def test_an_engine_outlives_a_restart_of_the_acceptor(acceptors, desk, engines):
+    with kept_port() as port:
+        acceptor = acceptors(port=port)
+        engine = engines(port=port).start()
+        engine.order("a")
+        engine.expect("8", t150="A")
+        stopping = threading.Thread(target=acceptor.stop)
+        stopping.start()
+        engine.expect("5")
+        stopping.join()
+        engine.until_event("logout")
+        desk.commit("fix:DESK:a")
+        acceptors(port=port)
+        engine.until_event("logon")
+        engine.expect("8", t11="a", t150="0")
+        engine.kill()       # before the acceptor goes
 
 
 def test_heartbeats_keep_an_idle_session(engines):
-    engine = engines(HeartBtInt="1").start()
+    engine = engines(HeartBtInt="2").start()
     for _ in range(3):
         engine.expect("0")
     engine.order("a")
