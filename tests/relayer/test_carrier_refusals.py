@@ -195,8 +195,8 @@ def test_junk_is_answered_as_a_problem(carrier):
 def test_a_page_of_any_origin_may_ask(carrier):
     origin = {"Origin": "https://desk.example"}
     asks = origin | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-    assert httpx.options(f"{carrier.url}/v1/carry", headers=asks).status_code == 200
-    answer = httpx.get(f"{carrier.url}/v1/info", headers=origin)
+    assert httpx.options(f"{carrier.url}/v1/carry", headers=asks, timeout=SECONDS).status_code == 200
+    answer = httpx.get(f"{carrier.url}/v1/info", headers=origin, timeout=SECONDS)
     assert answer.headers["access-control-allow-origin"] == "*" and "access-control-allow-credentials" not in answer.headers
 
 
