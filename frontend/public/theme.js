@@ -1,3 +1,7 @@
 // Before the first paint, so that a chosen theme does not flash: without a choice the system's holds.
-const chosen = localStorage.getItem("theme");
-if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+try {
+  const chosen = localStorage.getItem("theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+} catch {
+  // This browser lets the page keep nothing.
+}

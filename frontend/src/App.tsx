@@ -7,8 +7,8 @@ import { AuditProvider, useAuditor } from "./audit";
 import { presence } from "./desk/presence";
 import { useStore } from "./desk/store";
 import { Link, match, navigate, usePath } from "./router";
-import { DESK, PLACES, useShortcuts } from "./ui/keyboard";
-import { Page, Problem } from "./ui/parts";
+import { DESK, PLACES, shortcuts, turnShortcuts, useKeys, useShortcuts } from "./ui/keyboard";
+import { Page, Problem, Said } from "./ui/parts";
 import { useTheme } from "./ui/theme";
 
 const page = (load: () => Promise<Record<string, unknown>>, name: string) =>
@@ -69,8 +69,8 @@ function Shell() {
     () => ({ "/": () => search.current?.focus(), "?": () => help.current?.showModal(), t: turnTheme }),
     [turnTheme],
   );
-  useShortcuts(actions);
-  useArrival(path, main);
+  useKeys(actions);
+  useShortcuts();
 
   return (
     <div className="shell">
@@ -120,7 +120,7 @@ function Shell() {
         </div>
       </header>
       <Navigation path={path} />
-      <main id="main" ref={main} tabIndex={-1}>
+      <main id="main" ref={main} tabIndex={-1} aria-labelledby="title">
         <Divergence />
         <Suspense
           fallback={
@@ -132,6 +132,7 @@ function Shell() {
           <Guard key={path}>
             <Route path={path} />
           </Guard>
+          <Arrival path={path} main={main} />
         </Suspense>
       </main>
       <DeskHeart />
@@ -149,6 +150,7 @@ function Shell() {
         </span>
       </footer>
       <Help box={help} />
+      <Said />
     </div>
   );
 }
@@ -185,8 +187,8 @@ class Guard extends Component<{ children: ReactNode }, { error: Error | null }> 
   }
 }
 
-/** Each new page begins at its top, and readers hear its heading. */
-function useArrival(path: string, main: React.RefObject<HTMLElement | null>) {
+/** Each new page begins at its top, and readers hear its heading, which names `main`: once it is there. */
+function Arrival({ path, main }: { path: string; main: React.RefObject<HTMLElement | null> }) {
   const before = useRef(path);
   useEffect(() => {
     if (before.current === path) return;
@@ -194,6 +196,7 @@ function useArrival(path: string, main: React.RefObject<HTMLElement | null>) {
     window.scrollTo(0, 0);
     main.current?.focus({ preventScroll: true });
   }, [path, main]);
+  return null;
 }
 
 function Navigation({ path }: { path: string }) {
@@ -338,6 +341,7 @@ function DeskHeart() {
 }
 
 function Help({ box }: { box: React.RefObject<HTMLDialogElement | null> }) {
+  const { on } = useStore(shortcuts);
   return (
     <dialog ref={box} aria-labelledby="help-title">
       <form method="dialog">
@@ -354,6 +358,10 @@ function Help({ box }: { box: React.RefObject<HTMLDialogElement | null> }) {
             ),
           )}
         </dl>
+        <label className="keys-on">
+          <input type="checkbox" checked={on} onChange={(event) => turnShortcuts(event.target.checked)} />
+          <span>Keys do this</span>
+        </label>
         <button type="submit">Close</button>
       </form>
     </dialog>

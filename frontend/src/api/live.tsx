@@ -64,7 +64,7 @@ function follow(update: (change: (live: Live) => Live) => void): () => void {
     socket.onmessage = (message) => {
       const frame = JSON.parse(String(message.data)) as Frame;
       failures = 0;
-      if (frame.type !== "ping") cursor = frame.cursor;
+      cursor = cursorAfter(cursor, frame);
       if (frame.type === "rollback" || frame.type === "reset") forget();
       if (frame.type === "status" || frame.type === "reset") void readStatus();
       update((live) => step(live, frame));
@@ -86,6 +86,15 @@ function follow(update: (change: (live: Live) => Live) => void): () => void {
     window.clearInterval(poll);
     socket?.close();
   };
+}
+
+/**
+ * Where to go on from after a frame. A stream taken up again greets with its newest cursor, before it tells what came
+ * in between: a connection lost among that must not miss the rest.
+ */
+export function cursorAfter(cursor: string | null, frame: Frame): string | null {
+  if (frame.type === "ping" || (frame.type === "hello" && cursor !== null)) return cursor;
+  return frame.cursor;
 }
 
 export function step(live: Live, frame: Frame): Live {

@@ -1,5 +1,6 @@
 /** What the desk remembers in this browser that is no secret. */
 
+import { recall, remember } from "../kept";
 import { Store } from "./store";
 
 export interface Settings {
@@ -22,12 +23,12 @@ export const settings = new Store<Settings>(read());
 
 export function change(patch: Partial<Settings>): void {
   settings.set(patch);
-  localStorage.setItem(STORED, JSON.stringify(settings.get()));
+  remember(STORED, JSON.stringify(settings.get()));
 }
 
 function read(): Settings {
   try {
-    return checked(JSON.parse(localStorage.getItem(STORED) ?? "{}") as Record<string, unknown>);
+    return checked(JSON.parse(recall(STORED) ?? "{}") as Record<string, unknown>);
   } catch {
     return FRESH;
   }

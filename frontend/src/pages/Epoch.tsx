@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from "react";
+import { useMemo } from "react";
 
 import { useApi } from "../api/client";
 import { useLive } from "../api/live";
@@ -8,6 +8,7 @@ import type { AuditedOrder } from "../crypto/auditor";
 import { away, grouped, marketName, pairOf, price, quantity, tokenName } from "../format";
 import { Link, navigate } from "../router";
 import { ClearingCurve } from "../ui/curve";
+import { useKeys } from "../ui/keyboard";
 import {
   Badge,
   BlockLink,
@@ -116,21 +117,11 @@ function path(epoch: Epoch, step: number): string {
 
 /** `[` and `]` go to the epoch before and after. */
 function useNeighbours(epoch: Epoch) {
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      if (
-        event.ctrlKey ||
-        event.metaKey ||
-        event.altKey ||
-        (event.target as HTMLElement).matches("input, select, textarea")
-      )
-        return;
-      if (event.key === "[" && epoch.epoch > 0) navigate(path(epoch, -1));
-      if (event.key === "]") navigate(path(epoch, 1));
-    };
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
-  }, [epoch]);
+  const actions = useMemo(
+    () => ({ "[": () => epoch.epoch > 0 && navigate(path(epoch, -1)), "]": () => navigate(path(epoch, 1)) }),
+    [epoch],
+  );
+  useKeys(actions);
 }
 
 interface Shown {

@@ -1,7 +1,12 @@
-/** Shortcuts: single keys, `g` followed by a page's letter, `j` and `k` along rows; never while somebody types. */
+/**
+ * Shortcuts: single keys, `g` followed by a page's letter, `j` and `k` along rows; never while somebody types, and not
+ * at all where they were turned off: those who dictate, or whose hand strays, would press them by accident.
+ */
 
 import { useEffect } from "react";
 
+import { Store } from "../desk/store";
+import { recall, remember } from "../kept";
 import { navigate } from "../router";
 
 export const PLACES: [key: string, path: string, name: string][] = [
@@ -26,10 +31,33 @@ export const DESK: [key: string, path: string, name: string][] = [
 
 const SEQUENCE_MS = 1_200;
 
-export function useShortcuts(actions: Record<string, () => void>): void {
+const STORED = "shortcuts";
+const OFF = "off";
+
+export const shortcuts = new Store({ on: recall(STORED) !== OFF });
+
+export function turnShortcuts(on: boolean): void {
+  shortcuts.set({ on });
+  remember(STORED, on ? null : OFF);
+}
+
+type Actions = Record<string, () => unknown>;
+const bound = new Set<Actions>();
+
+/** What keys do for as long as the caller is on show. */
+export function useKeys(actions: Actions): void {
+  useEffect(() => {
+    bound.add(actions);
+    return () => void bound.delete(actions);
+  }, [actions]);
+}
+
+/** Listens for all of them; once in the page. */
+export function useShortcuts(): void {
   useEffect(() => {
     let leader = -Infinity;
     const press = (event: KeyboardEvent) => {
+      if (!shortcuts.get().on) return;
       const target = event.target as HTMLElement;
       const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.isContentEditable;
       if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -47,7 +75,7 @@ export function useShortcuts(actions: Record<string, () => void>): void {
         return;
       }
       if (event.key === "j" || event.key === "k") return step(event.key === "j" ? 1 : -1);
-      const action = actions[event.key];
+      const action = [...bound].find((actions) => Object.hasOwn(actions, event.key))?.[event.key];
       if (action) {
         event.preventDefault();
         action();
@@ -55,7 +83,7 @@ export function useShortcuts(actions: Record<string, () => void>): void {
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
-  }, [actions]);
+  }, []);
 }
 
 /** Focus the first link of the next or previous row that has one; Enter then follows it. */

@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useState } from "react";
 
 import { ApiError, type Answer } from "../api/client";
 import type { State } from "../api/types";
+import { Store, useStore } from "../desk/store";
 import { capital, shortHex, time, wordHex } from "../format";
 import { Link, useQuery } from "../router";
 
@@ -25,7 +26,7 @@ export function Page({
     <>
       <header className="page-head">
         <div>
-          <h1 tabIndex={-1}>{title}</h1>
+          <h1 id="title">{title}</h1>
           {lead && <p className="lead">{lead}</p>}
         </div>
         {aside && <div className="page-aside">{aside}</div>}
@@ -272,13 +273,33 @@ export function Time({ at }: { at: number }) {
   );
 }
 
+const said = new Store({ text: "" });
+
+/** What a button did, for those who do not see it; once in the page. */
+export function Said() {
+  return (
+    <p className="unseen" role="status">
+      {useStore(said).text}
+    </p>
+  );
+}
+
+/** Nothing where the browser lets no page copy, which is so over plain http. */
 function Copy({ value }: { value: string }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(value);
-    setDone(true);
-    window.setTimeout(() => setDone(false), 1200);
+    const copied = await navigator.clipboard.writeText(value).then(
+      () => true,
+      () => false,
+    );
+    setDone(copied);
+    said.set({ text: copied ? "Copied" : "This browser did not let the page copy it" });
+    window.setTimeout(() => {
+      setDone(false);
+      said.set({ text: "" });
+    }, 1200);
   };
+  if (!navigator.clipboard) return null;
   return (
     <button type="button" className="copy" onClick={() => void copy()} aria-label={`Copy ${shortHex(value)}`}>
       <svg viewBox="0 0 16 16" aria-hidden="true">

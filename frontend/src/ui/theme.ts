@@ -2,6 +2,8 @@
 
 import { useState } from "react";
 
+import { remember } from "../kept";
+
 export type Theme = "system" | "light" | "dark";
 const NEXT: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
 
@@ -11,13 +13,9 @@ export function useTheme(): [Theme, () => void] {
   );
   const turn = () => {
     const next = NEXT[theme];
-    if (next === "system") {
-      delete document.documentElement.dataset.theme;
-      localStorage.removeItem("theme");
-    } else {
-      document.documentElement.dataset.theme = next;
-      localStorage.setItem("theme", next);
-    }
+    if (next === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = next;
+    remember("theme", next === "system" ? null : next);
     setTheme(next);
   };
   return [theme, turn];

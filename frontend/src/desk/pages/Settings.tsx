@@ -95,7 +95,6 @@ function Key() {
               onChange={setSecond}
               problem={differ ? "It differs from the first." : null}
             />
-            {problem && <Notice tone="bad">{problem}</Notice>}
             <div className="actions">
               <button type="submit" className="primary" disabled={busy !== null || short || !first || first !== second}>
                 {busy ? `${busy}…` : "Seal in this browser"}
@@ -103,6 +102,7 @@ function Key() {
             </div>
           </>
         )}
+        {problem && <Notice tone="bad">{problem}</Notice>}
       </form>
     </Section>
   );
