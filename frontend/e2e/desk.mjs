@@ -91,6 +91,7 @@ async function take(page, wallet, step) {
 
 /** Runs in the page: notifications are the browser's own, and are told of besides. */
 function listening() {
+  if (!isSecureContext) return; // an empty tab, which has neither
   window.Notification = class extends Notification {
     constructor(title, options) {
       super(title, options);

@@ -31,7 +31,7 @@ HANDED = Terms(Side.BUY, 2, 520)
 CARRIER = 15
 """The account, by its number, that the agent has its calls sent by."""
 
-SECONDS = 120
+SECONDS = 300
 
 LOOKS = [
     {"name": f"{width}-{scheme}", "width": width, "height": height, "scheme": scheme}
@@ -108,7 +108,8 @@ class Chain:
 
     def committed(self) -> None:
         """Until an order that nobody here sent is on chain."""
-        self._until(lambda: self._record(self.epoch).orders)
+        epoch = self.epoch
+        self._until(lambda: self._record(epoch).orders, self.world.market.windows(epoch).freeze - 20)
         self.confirm()
 
     def meet(self) -> None:
@@ -123,7 +124,7 @@ class Chain:
     def revealed(self) -> None:
         """Until both orders of the epoch in its reveal window are."""
         epoch = max(epoch for _, epoch in self.world.ledger.epochs)
-        self._until(lambda: len(self._record(epoch).reveals) == 2)
+        self._until(lambda: len(self._record(epoch).reveals) == 2, self.world.market.windows(epoch).settle - 10)
 
     def settle(self) -> None:
         epoch = max(epoch for (_, epoch), record in self.world.ledger.epochs.items() if record.reveals)
@@ -139,14 +140,16 @@ class Chain:
         """The epoch as the ledger has it, or as it is before its first order."""
         return self.world.ledger.epochs.get((0, epoch)) or _Untouched()
 
-    def _until(self, there: Callable[[], object]) -> None:
-        """Follow the chain, which the one waited for moves, until it shows what is waited for."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            self.world.confirm()
-            if there():
-                return
+    def _until(self, there: Callable[[], object], last: int) -> None:
+        """Until the chain shows what somebody else sends. Blocks go by up to `last`, and then to confirm what was sent:
+        the window stays open however long that takes, with room for what follows."""
+        deadline, confirmed = time.monotonic() + SECONDS, 0
+        while not there():
             assert time.monotonic() < deadline, "it does not come"
+            head = self.world.chain.head()
+            if head < last or head > confirmed:
+                self.world.confirm()
+                confirmed = self.world.chain.head()
             time.sleep(1)
 
 
