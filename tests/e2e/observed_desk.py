@@ -31,15 +31,15 @@ from offchain.orders import PlacedOrder
 from offchain.paths import ROOT
 from offchain.store import Store
 from scripts.network.plan import free_port
-from tests.carrying import carrying
+from tests.carrying import carrier_account, carrying
 from tests.e2e.observed import REFERENCE, terms
 from tests.e2e.observed_index import watched
 from tests.fix import peer as fix
-from tests.gateway.test_webhooks import Sink, listening
+from tests.gateway.sink import Sink, listening
 from tests.world import CONFIRMATIONS, Trader, World
 
 STEPS = ("start", "commit", "reveal", "settlement")
-SECONDS = 240
+SECONDS = 360
 FIX, REST, PARENT = "fix:DESK:alpine-heath", "rest-birdsong", "parent-cloudberry"
 """How the three orders are called: of FIX, of REST, and a parent order of one child."""
 
@@ -117,7 +117,7 @@ def _pour(source: socket.socket, sink: socket.socket, give: Callable[[bytes], ob
 @dataclass
 class Desk:
     """What happened, with all that is secret in it; `heard` by observer and step. `notes` it began with, of which it
-    still has `kept`."""
+    still has `kept`; all of it was sent from block `begun` on."""
 
     world: World
     who: Trader
@@ -131,6 +131,7 @@ class Desk:
     notes: list[OwnedNote] = field(default_factory=list)
     kept: list[OwnedNote] = field(default_factory=list)
     passwords: dict[str, str | bytes] = field(default_factory=dict)
+    begun: int = 0
 
     def mark(self, step: str) -> None:
         """Remember what everyone has been told by now."""
@@ -139,6 +140,13 @@ class Desk:
         got = b"".join(json.dumps(headers).encode() + body for headers, body in self.sink.got)
         self.heard["webhook", step] = got
         self.heard["counterparty", step] = json.dumps(self.peer.received).encode()
+
+    def named(self) -> bool:
+        """Whether its carrier has named every transaction of it that is in a block, and it has asked its node for each."""
+        chain, mine = self.world.chain, carrier_account().address
+        sent = {event.tx for event in chain.events(self.begun, chain.head())}
+        sent = {tx for tx in sent if chain.web3.eth.get_transaction(tx)["from"] == mine}
+        return all(tx[2:].encode() in self.taps[name].heard for tx in sent for name in ("carrier", "node"))
 
     def sink_says(self, state: str) -> int:
         """Of how many orders the webhook's receiver was told that they are in this state."""
@@ -189,7 +197,7 @@ def _endow(world: World) -> Trader:
 
 @contextmanager
 def _running(desk: Desk) -> Iterator[AgentClient]:
-    """The agent's process, and a client of it; ended politely."""
+    """The agent's process, and a client of it."""
     world, office, ports = desk.world, desk.folder, {"gateway": free_port(), "fix": free_port()}
     desk.passwords |= {"the keystore's password": secrets.token_urlsafe(24), "FIX's password": fix.PASSWORD}
     world.deployment.save(office / "deployment.json")
@@ -230,12 +238,13 @@ def _trade(desk: Desk, client: AgentClient) -> None:
 
     # Of one limit, and of more lots than are sold: all of them are filled in part.
     epoch, limit = world.open_epoch(), terms(Side.BUY, 20).price
+    desk.begun = world.chain.head()
     lots = [secrets.randbits(49) | 1 << 49 for _ in range(3)]
+    given = Terms(Side.SELL, sum(lots) // 3, terms(Side.SELL, 20).price)
+    sold = birch.wallet.commit(0, epoch, given, birch.credential, carrier=world.accounts["carrier"])
     peer.order(FIX.split(":")[-1], quantity=lots[0], price=limit)
     client.place(REST, 0, Side.BUY, lots[1], limit, epoch)
     client.start_parent(PARENT, 0, Side.BUY, lots[2], limit, "twap", 1, epoch)
-    given = Terms(Side.SELL, sum(lots) // 3, terms(Side.SELL, 20).price)
-    sold = birch.wallet.commit(0, epoch, given, birch.credential, carrier=world.accounts["carrier"])
     _until(desk, client, OrderState.COMMITTED)
     world.confirm()
     desk.placed = [seen.placed for seen in desk.who.wallet.orders()]
@@ -280,7 +289,7 @@ def _reported(peer: fix.Peer, kind: str) -> None:
 
 
 def _until(desk: Desk, client: AgentClient, state: OrderState) -> None:
-    """Until all three are in a state; a block comes now and then."""
+    """Until all three are in a state. Blocks come meanwhile, each when the agent has seen to what is in those before."""
 
     def there() -> bool:
         known = (one for one in client.orders() if one.source != "chain" and one.client_id != "too-large")
@@ -288,7 +297,8 @@ def _until(desk: Desk, client: AgentClient, state: OrderState) -> None:
         assert not any(one.ended and one.state != state for one in found.values()), found
         if len(found) == 3 and all(one.state == state for one in found.values()):
             return True
-        desk.world.mine(1)
+        if client.status().head >= desk.world.chain.head() and desk.named():
+            desk.world.mine(1)
         return False
 
     _wait(there, 1)

@@ -165,8 +165,9 @@ def watched(world: World, folder: Path) -> Iterator[Index]:
         follower.sync()
         settings = Settings(key_file=folder / "token.key", poll_seconds=0.02, burst=10**6, reads_per_s=10**6)
         with beside(create_app(engine, world.deployment, settings), port=0) as url:
-            # Without bounds, so that it reads on while nobody looks.
-            with connect(url.replace("http", "ws", 1) + "/v1/stream", max_queue=None) as socket:
+            # Without bounds, so that it reads on while nobody looks; however long the server takes.
+            address = url.replace("http", "ws", 1) + "/v1/stream"
+            with connect(address, max_queue=None, open_timeout=SECONDS, ping_interval=None) as socket:
                 yield Index(url, follower, socket)
     finally:
         follower.close()

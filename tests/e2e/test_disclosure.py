@@ -10,10 +10,10 @@ from offchain.field import R
 from offchain.keys import EncryptionKey
 from offchain.ledger import Ledger
 from offchain.notes import Side, pay
-from offchain.paths import ROOT
 from offchain.records import EpochRecord
 from offchain.streams import leader_secrets
 from offchain.wallet import Wallet
+from tests.e2e.disclosed import NEVER, read_table
 from tests.e2e.observed import EXPIRY, MOMENTS, NAME, REFERENCE, Placed, Run, play
 from tests.e2e.observed_index import watched
 from tests.e2e.observers import DISTINCT, Traffic, blocks, hashes, joined, read
@@ -21,8 +21,6 @@ from tests.world import World, anvil, build_world
 
 pytestmark = pytest.mark.timeout(1200)
 
-TABLE = ROOT / "docs" / "disclosure.md"
-NEVER = "—"
 OBSERVERS = ["public", "indexer", "carrier", "leader", "auditor", "treasury", "issuer", "governor"]
 
 
@@ -31,15 +29,6 @@ OBSERVERS = ["public", "indexer", "carrier", "leader", "auditor", "treasury", "i
 
 def table() -> dict[str, dict[str, str]]:
     return read_table("## The table")
-
-
-def read_table(heading: str) -> dict[str, dict[str, str]]:
-    """{datum: {observer: moment or —}} of the table under a heading."""
-    section = TABLE.read_text().split(heading)[1].split("\n## ")[0]
-    head, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in (head, *rows)]
-    assert all(len(row) == len(cells[0]) for row in cells)
-    return {row[0]: dict(zip(cells[0][1:], row[1:])) for row in cells[1:]}
 
 
 @pytest.fixture(scope="module")

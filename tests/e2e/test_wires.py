@@ -10,9 +10,9 @@ import pytest
 
 from offchain.agent.desk import DeskOrder
 from offchain.notes import Side
+from tests.e2e.disclosed import NEVER, read_table
 from tests.e2e.observed import REFERENCE
 from tests.e2e.observed_desk import FIX, PARENT, REST, STEPS, Desk, play
-from tests.e2e.test_disclosure import NEVER, read_table
 from tests.relayer.canaries import Canary, scan
 from tests.world import anvil, build_world
 
