@@ -25,7 +25,7 @@ REASONS = {
     Fate.REFUNDABLE: ("epoch_failed", "the epoch failed or is void: the funds come back whole"),
     Fate.CANCELLED: (None, None),
 }
-ON_CHAIN = (OrderState.COMMITTED, OrderState.REVEALED, OrderState.FILLED)
+ON_CHAIN = (OrderState.COMMITTED, OrderState.REVEALED, OrderState.FILLED, OrderState.RETURNED)
 
 
 class Closing:
@@ -72,7 +72,10 @@ class Closing:
             return self.book.entries[order.client_id]
 
     def _vanished(self, words: set[int]) -> None:
-        """Orders that a reorganisation, deeper than what counts as final, took back: again tickets, or nothing."""
+        """Orders that a reorganisation, deeper than what counts as final, took back: again tickets, or nothing.
+
+        One that had come to nothing stays so, for its owner has gone on since; but it forfeited nothing.
+        """
         with self.book.lock:
             for entry in list(self.book.entries.values()):
                 order = entry.order
@@ -80,10 +83,10 @@ class Closing:
                     continue
                 lost = {
                     "state": OrderState.ACCEPTED, "code": "reorganised", "reason": "a reorganisation took it back",
-                    "fill": None, "fill_price": None, "reference": None,
+                    "fill": None, "fill_price": None, "reference": None, "forfeited": None,
                 }  # fmt: skip
                 entry, facts = unbooked(self.core, entry)
-                if order.source == "chain":
+                if order.source == "chain" or order.state == OrderState.RETURNED:
                     entry = replace(entry, order=replace(order, **lost | {"state": OrderState.FAILED}), booked=True)
                 else:
                     entry = replace(entry, order=replace(order, **lost, commit_tx=None, reveal_tx=None))
