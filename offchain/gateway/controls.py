@@ -85,17 +85,19 @@ class Controls:
         """Turn the kill switch; with `cancel`, ask for open orders back. (ids taken back, reasons by id of the others)"""
         data = {"reason": reason, "cancel": cancel}
         self.decisions.add("kill", actor, "desk", "on" if on else "off", data)
-        before = self._desk.snapshot().orders
+        back = self._open() if on and cancel else []
         self._desk.kill(on, reason)
         taken, left = [], {}
-        open_orders = (*before, *self._desk.snapshot().orders)      # some may have come between
-        for client_id in dict.fromkeys(order.client_id for order in open_orders) if on and cancel else ():
+        for client_id in dict.fromkeys([*back, *self._open()]) if on and cancel else ():   # some may have come between
             try:
                 self._desk.cancel(client_id, actor)
                 taken.append(client_id)
             except (TicketRefused, UnknownOrder) as error:
                 left[client_id] = str(error)
         return taken, left
+
+    def _open(self) -> list[str]:
+        return [order.client_id for order in self._desk.snapshot().orders]
 
     def _cancelled(self, client_id: str, by: str, refused: TicketRefused | None) -> None:
         """The desk takes an order back or refuses to, whichever way that was asked: who did is on disk before.
