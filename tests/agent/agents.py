@@ -1,5 +1,6 @@
 """Agents over a test's world, whose rounds the test itself calls."""
 
+import time
 from contextlib import contextmanager
 
 from offchain.agent.agent import Agent
@@ -15,6 +16,8 @@ from tests.world import CONFIRMATIONS, account
 
 CARRIERS = {"ash": 15, "birch": 16, "cedar": 17}
 """Accounts that nobody else in a world sends from."""
+
+SECONDS = 120
 
 
 @contextmanager
@@ -44,23 +47,38 @@ def agent_of(world, name, folder, services=(), **settings):
 
 
 def rounds(world, *agents, count=3, mine=CONFIRMATIONS):
-    """So many rounds of each, with everything they start done, and blocks in between."""
+    """So many rounds of each, with everything they start done and in a block, and blocks in between."""
     for _ in range(count):
-        for agent in agents:
-            agent.round(world.chain.head())
-            agent.core.wait()
+        _round(world, agents)
         if mine:
             world.mine(mine)
+    _round(world, agents)
+
+
+def _round(world, agents):
     for agent in agents:
         agent.round(world.chain.head())
         agent.core.wait()
+    deadline = time.monotonic() + SECONDS
+    while int(world.chain.web3.provider.make_request("txpool_status", [])["result"]["pending"], 16):
+        assert time.monotonic() < deadline, "the node mines nothing"     # it mines what it took in its own time
+        time.sleep(0.01)
 
 
-def until(world, agent, client_id, *states, most=20):
+def until(world, agent, client_id, *states):
     """The order once it is in one of the states."""
+    return _until(world, agent, lambda: agent.order(client_id), states)
+
+
+def until_moved(world, agent, key, *states):
+    """The movement once it is in one of the states."""
+    return _until(world, agent, lambda: next(one for one in agent.movements() if one.key == key), states)
+
+
+def _until(world, agent, find, states, most=80):
+    """Long enough for the window after this one, where a proof was slow to end."""
     for _ in range(most):
-        order = agent.order(client_id)
-        if order.state in states:
-            return order
+        if (found := find()).state in states:
+            return found
         rounds(world, agent, count=1)
-    raise AssertionError(f"{order} {agent.status().problems}")
+    raise AssertionError(f"{found} {agent.status().problems}")

@@ -12,7 +12,7 @@ from tests.agent.sim import BTC, DEPTH, USD, Bomb, Died, Pool, SimChain, life
 from tests.relayer.databases import database
 
 LAST = 190
-SECONDS = 30
+SECONDS = 120
 PRICES = {"first": 501, "second": 502, "third": 503}
 """The price tells on the pool whose commit it is."""
 

@@ -12,7 +12,7 @@ from offchain.store import Busy, Journal, Torn
 from tests.agent.sim import USD, Bomb, Pool, life
 from tests.relayer.databases import KINDS, database
 
-SECONDS = 30
+SECONDS = 120
 
 
 @pytest.fixture(scope="module", params=KINDS)

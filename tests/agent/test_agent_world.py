@@ -10,7 +10,7 @@ from offchain.chain import as_address
 from offchain.ledger import Ledger
 from offchain.notes import Side, Terms
 from offchain.store import Journal
-from tests.agent.agents import agent_of, rounds, until
+from tests.agent.agents import agent_of, rounds, until, until_moved
 from tests.carrying import FEE, GENEROUS, carrier_account, carrying
 from tests.world import anvil, build_world
 
@@ -120,18 +120,18 @@ def test_tokens_come_in_are_joined_and_leave(world, ash):
     assert ash.deposit("d-1", btc, 7_000).key == "d-1" and len(ash.movements()) == 2
     with pytest.raises(TicketRefused, match="another movement's"):
         ash.deposit("d-1", btc, 8_000)
-    rounds(world, ash, count=8)
-    assert {one.state for one in ash.movements()} == {MovementState.DONE}, ash.movements()
+    for key in ("d-1", "d-2"):
+        until_moved(world, ash, key, MovementState.DONE)
     world.advance_tree()
     rounds(world, ash, count=1)
     ash.consolidate("j-1", btc)
-    rounds(world, ash, count=3)
+    until_moved(world, ash, "j-1", MovementState.DONE)
     world.advance_tree()
     recipient = world.traders["ash"].account.address
     held = world.chain.token(btc).functions.balanceOf(recipient)
     had = world.chain.call(held)
     ash.withdraw("w-1", btc, 14_000, recipient)
-    rounds(world, ash, count=3)
+    until_moved(world, ash, "w-1", MovementState.DONE)
     assert [one.state for one in ash.movements()] == [MovementState.DONE] * 4, ash.movements()
     assert world.chain.call(held) == had + 14_000
     assert next(one for one in ash.balances() if one.symbol == "BTC").available == before
@@ -147,7 +147,7 @@ def test_notes_that_a_ticket_needs_are_joined(world, ash):
     notes = sorted((own.note.amount for own in ash.notes() if own.note.asset == world.asset("USD")), reverse=True)
     price = (sum(notes[:2]) + 1) // 100 + 5
     ash.place(Ticket("big", 0, Side.BUY, 100, price))
-    rounds(world, ash, count=2)
+    rounds(world, ash, count=3)
     assert ash.order("big").code in ("consolidation", "funds_pending")
     world.advance_tree()
     assert until(world, ash, "big", OrderState.COMMITTED).code is None
@@ -175,13 +175,11 @@ def test_carriers_services_carry_and_are_paid(world, tmp_path):
             world.advance_tree()
             recipient = world.traders["birch"].account.address
             birch.withdraw("dear", as_address(btc), 1_000, recipient)
-            rounds(world, birch, count=8)
-            [dear] = birch.movements()
-            assert dear.state == MovementState.FAILED and f"asks {FEE} units, and max_fees allows" in dear.reason
+            dear = until_moved(world, birch, "dear", MovementState.FAILED)
+            assert f"asks {FEE} units, and max_fees allows" in dear.reason
         with agent_of(world, "birch", tmp_path, (NOBODY, service.url), max_fees={btc: FEE}) as birch:
             birch.withdraw("fair", as_address(btc), 1_000, recipient)
-            rounds(world, birch, count=5)
-            assert birch.movements()[0].state == MovementState.DONE, birch.movements()
+            until_moved(world, birch, "fair", MovementState.DONE)
             now = next(one for one in birch.balances() if one.symbol == "BTC")
             assert now.available == held.available - 1_000 - FEE and not unexplained(birch)
             tx = world.chain.web3.eth.get_transaction(birch.order("s-1").commit_tx)

@@ -9,7 +9,7 @@ from offchain.agent.desk import OrderState
 from offchain.notes import BPS, Side, Terms
 from offchain.slicer.parents import ParentState
 from offchain.slicer.tables import ChildRow
-from tests.agent.test_agent_process import SECONDS, killed, office  # noqa: F401
+from tests.agent.office import SECONDS, killed, opened
 from tests.world import anvil, build_world
 
 ARRIVAL, LOTS, LEAST = 500, 20, 4
@@ -24,6 +24,12 @@ def world(tmp_path_factory):
         for name, amounts in (("ash", {"USD": 20_000}), ("birch", {"BTC": 50_000})):
             found.fund(name, **amounts)
             found.fund(name, **amounts)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def office(world, tmp_path_factory):
+    with opened(world, tmp_path_factory.mktemp("office")) as found:
         yield found
 
 
@@ -53,7 +59,7 @@ def until_done(client):
         time.sleep(0.2)
 
 
-def test_a_twap_goes_on_where_it_was_killed(world, office):  # noqa: F811
+def test_a_twap_goes_on_where_it_was_killed(world, office):
     epoch, client = world.open_epoch(), office.client
     with office.running("before_given", "commit") as process:
         office.wait(process)
