@@ -1,5 +1,6 @@
 """What was followed, held to what the contracts answer at the same block, named by its hash."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from offchain.state import Diverged
 
 STATE_BLOCKS = 100
 """How far behind the head a node that is no archive still answers views (geth keeps 128)."""
+
+AGAIN_SECONDS = (0.1, 0.5)
+"""What differs is asked again after these: a node that is taking in its next block may answer from that one already."""
 
 WORDS = (("Pool", "root"), ("Pool", "next_leaf"), ("Pool", "next_chunk"), ("Credentials", "root"))
 
@@ -50,10 +54,19 @@ class Comparison:
         self._epochs = View(deployment, "Market", "epochs")
 
     def hold(self, memory: Memory, epochs: Sequence[EpochMemory], block: int, block_hash: str) -> None:
-        """Diverged if a root, the next leaf, or what an epoch adds up to differs from the contracts' at a block.
+        """Diverged if a root, the next leaf, or what an epoch adds up to differs from the contracts' at a block, however
+        often they are asked.
 
         ChainError if the node does not answer views there, or has no such block any more.
         """
+        for pause in AGAIN_SECONDS:
+            try:
+                return self._hold(memory, epochs, block, block_hash)
+            except Diverged:
+                time.sleep(pause)
+        self._hold(memory, epochs, block, block_hash)
+
+    def _hold(self, memory: Memory, epochs: Sequence[EpochMemory], block: int, block_hash: str) -> None:
         ours = (memory.edge.root, memory.next_leaf, memory.edge.number, memory.credential_root)
         answers = self.node.batch("eth_call", [view.request(block_hash) for view in self._words])
         for names, view, mine, answer in zip(WORDS, self._words, ours, answers):

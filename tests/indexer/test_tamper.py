@@ -104,3 +104,18 @@ def test_it_goes_on_where_the_lie_ended(follower):
     assert follower.sync() == follower.reader.head()
     with follower.engine.connect() as connection:
         assert connection.execute(select(models.Sync.state)).scalar() == models.SyncState.LIVE
+
+
+def test_a_node_that_answers_once_from_the_block_it_makes_is_asked_again(follower):
+    """As development nodes do while they mine."""
+    honest, early = follower.reader.node.batch, []
+
+    def batch(method, calls):
+        answers = honest(method, calls)
+        if method == "eth_call" and not early:
+            early.append(answers[1])
+            answers[1] = f"0x{int(answers[1], 16) + 1:064x}"     # the next leaf
+        return answers
+
+    follower.reader.node.batch = batch
+    assert follower.sync() == follower.reader.head() and early
