@@ -145,7 +145,7 @@ class Network:
 
     def _wait_for_blocks(self) -> int:
         """Wait for two new blocks: one could be left over from before a stop."""
-        seconds = 60 + 10 * self.plan.period
+        seconds = 180 + 10 * self.plan.period
         deadline, first = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
             for name in self.plan.names:

@@ -59,7 +59,7 @@ def end(folders: list[Path], sig: signal.Signals = signal.SIGTERM, seconds: floa
     if not _gone(folders, seconds):
         for folder in folders:
             _send(folder, signal.SIGKILL)
-        if not _gone(folders, 5):
+        if not _gone(folders, 60):
             raise RuntimeError(f"processes of {folders[0].parent} do not end, even killed")
     for folder in folders:
         (folder / "pid").unlink(missing_ok=True)
