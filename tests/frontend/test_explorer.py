@@ -15,6 +15,8 @@ from offchain.paths import BUILD, ROOT
 from tests.frontend import scene as stage
 from tests.world import World, anvil, build_world
 
+pytestmark = pytest.mark.timeout(1800)
+
 PASSWORD = "a passphrase for one test"
 PICTURES = BUILD / "tests" / "explorer"
 LOOKS = [
@@ -41,7 +43,7 @@ def walk(tmp_path_factory):
         scene = stage.play(world)
         keystore.save(folder / "auditor.json", keystore.Kind.ENCRYPTION, world.auditor.scalar, PASSWORD)
         with stage.served(world, url, folder) as address:
-            plan = {"base": address, "out": str(PICTURES), "looks": LOOKS, "patience": 90_000}
+            plan = {"base": address, "out": str(PICTURES), "looks": LOOKS, "patience": 300_000}
             plan["pages"] = _pages(scene, folder / "auditor.json")
             yield Walk(scene, plan, _browse(plan, world, folder))
 
@@ -88,8 +90,8 @@ def _pages(scene: stage.Scene, key: Path) -> list[dict]:
             {"read": ".stats .lit", "into": "printed"},
         ], after=[{"click": "Forget the auditor key"}, {"gone": ".lit"}, {"gone": ".key-chip"}]),
         _page("shortcuts", "/", "BTC/USD now", steps=[
-            {"press": "g"}, {"press": "r"}, {"url": "/relayers"}, {"press": "/"}, {"see": "input[type=search]:focus"},
-            {"press": "Tab"}, {"press": "?"}, {"see": "dialog[open]"}, {"press": "Escape"}, {"gone": "dialog[open]"},
+            {"press": ["g", "r"]}, {"url": "/relayers"}, {"press": ["/"]}, {"see": "input[type=search]:focus"},
+            {"press": ["Tab"]}, {"press": ["?"]}, {"see": "dialog[open]"}, {"press": ["Escape"]}, {"gone": "dialog[open]"},
         ]),
         _page("live", f"/epochs/0/{scene.under_way}", "Orders", steps=[
             {"see": ".steps .on", "text": "Commit"}, {"say": "freeze"}, {"see": ".steps .on", "text": "Frozen"},
