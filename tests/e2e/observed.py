@@ -1,6 +1,7 @@
 """An epoch that settles and one that fails, remembered with all that was secret in them.
 
-Quantities, prices and amounts are large and random, so that no value stands anywhere by chance.
+Quantities, prices and amounts are large and random, so that no value stands anywhere by chance: six whole bytes of
+each, wherever in a byte it begins.
 """
 
 import secrets
@@ -94,7 +95,7 @@ def newcomer(world: World) -> Trader:
 def terms(side: Side, away: int) -> Terms:
     """Random lots at a limit on that side of the reference: negative where it would not trade there."""
     price = REFERENCE + (away if side == Side.BUY else -away) * FAR + secrets.randbelow(FAR)
-    return Terms(side, secrets.randbits(49) | 1 << 49, price)
+    return Terms(side, secrets.randbits(57) | 1 << 57, price)
 
 
 def deposit(made: Run) -> None:
@@ -104,7 +105,7 @@ def deposit(made: Run) -> None:
         token = world.chain.token(world.asset(symbol))
         world.chain.send(world.accounts["deployer"], token.functions.mint(who.account.address, 2**124))
         for _ in range(count):
-            amount = secrets.randbits(110) | 1 << 110
+            amount = secrets.randbits(118) | 1 << 118
             who.wallet.deposit(world.asset(symbol), amount)
             made.deposits.append((int(who.account.address, 16), amount))
     world.advance_tree()
