@@ -360,7 +360,7 @@ function Help({ box }: { box: React.RefObject<HTMLDialogElement | null> }) {
         </dl>
         <label className="keys-on">
           <input type="checkbox" checked={on} onChange={(event) => turnShortcuts(event.target.checked)} />
-          <span>Keys do this</span>
+          <span>Use these keys</span>
         </label>
         <button type="submit">Close</button>
       </form>
