@@ -88,7 +88,7 @@ class Deployment:
             found._check()
             return found
         except FileNotFoundError:
-            raise DeploymentError(f"no deployment at {path}; run the deploy script first") from None
+            raise DeploymentError(f"no deployment at {path}: `shadowpool market deploy` makes one") from None
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise DeploymentError(f"{path} is not a deployment file: {error!r}; deploy again") from None
 

@@ -1,4 +1,4 @@
-"""Deploys everything on a chain, and writes where it stands: `python -m scripts.deploy --help`.
+"""Deploys everything on a chain: what `shadowpool market deploy` and tests call.
 
 All transactions are sent at once: Pool, Relayers and Market name each other by addresses
 that follow from the deployer's nonces.
@@ -6,19 +6,13 @@ that follow from the deployer's nonces.
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from eth_utils import keccak, to_checksum_address
 from rlp import encode as rlp_encode
 
-from offchain import ceremony, circuits, contracts, keystore
+from offchain import ceremony, circuits, contracts
 from offchain.chain import Chain, ChainError, Pending
 from offchain.deployment import DEVELOPMENT_CHAIN_IDS, CircuitEntry, Deployment, DeploymentError, Token
-from offchain.paths import BUILD
-from offchain.snarkjs import SnarkjsError
-from offchain.transcript import CeremonyError
 
 STAKE_UNIT = 10**18
 TEST_TOKENS = {"BTC": 8, "USD": 6, "STAKE": 18}
@@ -124,7 +118,12 @@ def deploy(
     sizes = circuits.settle_sizes() if parameters.settle_sizes is None else parameters.settle_sizes
     names = [*CIRCUITS, *(f"settle_{size}" for size in sizes)]
     if tokens is None and chain.chain_id not in DEVELOPMENT_CHAIN_IDS:
-        raise DeploymentError(f"chain {chain.chain_id} is no development chain: name its tokens, STAKE among them")
+        raise DeploymentError(
+            f"chain {chain.chain_id} is no development chain: name its tokens, STAKE among them, in the file that "
+            "`shadowpool market deploy --config` takes"
+        )
+    if tokens is not None and "STAKE" not in tokens:
+        raise DeploymentError("no STAKE among the tokens: name the one that relayers bond")
     keys = {name: ceremony.accept(name, chain.chain_id) for name in names}
 
     make = _Deployer(chain, account)
@@ -163,34 +162,3 @@ def deploy(
     block = make.settle()
     entries = {name: CircuitEntry(verifier[name], "0x" + keys[name].id.hex()) for name in names}
     return Deployment(chain.chain_id, block, found, entries, tokens)
-
-
-def main(
-    rpc: Annotated[str, typer.Option(help="The node's HTTP address.")],
-    account: Annotated[Path, typer.Option(help="Keystore file of the deployer; the password is asked for.")],
-    governor: Annotated[str, typer.Option(help="Address that governs behind the timelock.")],
-    guardian: Annotated[str, typer.Option(help="Address that may pause.")],
-    issuer: Annotated[str, typer.Option(help="Address that maintains the credentials.")],
-    feeder: Annotated[list[str], typer.Option(help="Address that signs reference prices; one for each feeder.")],
-    out: Annotated[Path, typer.Option(help="Where to write the deployment.")] = BUILD / "deployment.json",
-) -> None:
-    """Deploy all contracts, with test tokens, on a development chain."""
-
-    def report(receipt) -> None:
-        typer.echo(f"{receipt.name}: block {receipt.block}, {receipt.gas} gas")
-
-    try:
-        deployer = keystore.account(account, keystore.password())
-        deployment = deploy(rpc, deployer, governor, guardian, issuer, feeder, on_receipt=report)
-    except (
-        DeploymentError, ChainError, CeremonyError, SnarkjsError,
-        keystore.KeystoreError, circuits.NotBuilt, contracts.ArtifactError,
-    ) as error:  # fmt: skip
-        typer.echo(f"deploy: {error}", err=True)
-        raise typer.Exit(1) from None
-    deployment.save(out)
-    typer.echo(f"deployed on chain {deployment.chain_id} from block {deployment.start_block}: {out}")
-
-
-if __name__ == "__main__":
-    typer.run(main)

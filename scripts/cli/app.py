@@ -17,7 +17,8 @@ GROUPS = {
     "wallet": "scripts.cli.wallet", "order": "scripts.cli.order", "issuer": "scripts.cli.issuer",
     "relayer": "scripts.cli.relayer", "auditor": "scripts.cli.auditor", "market": "scripts.cli.market",
     "ceremony": "scripts.cli.ceremony", "worker": "scripts.cli.worker", "indexer": "scripts.cli.indexer",
-    "feeder": "scripts.cli.feeder", "audit": "scripts.cli.audit", "network": "scripts.network.cli",
+    "governor": "scripts.cli.governor", "feeder": "scripts.cli.feeder", "audit": "scripts.cli.audit",
+    "network": "scripts.network.cli",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="The auditor's key and view.")
 
 @app.command("new-key")
 def new_key(path: Annotated[Path, typer.Argument(help="The keystore to write.")], as_json: AsJson = False) -> None:
-    """Make an encryption key for the governor to register."""
+    """Make an encryption key, an auditor's or a treasury's, which `governor prove-key` readies to be registered."""
     key = EncryptionKey.generate()
     # A keystore holds what is below the order of secp256k1, which is beyond Baby Jubjub's.
     keystore.save(path, keystore.Kind.ENCRYPTION, key.scalar, keystore.password(confirm=True))

@@ -14,8 +14,10 @@ from typing import Annotated, Any
 import typer
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils import is_checksum_address
 from rich.console import Console
 from rich.table import Table
+from web3.contract import Contract
 
 from offchain import keystore
 from offchain.carrier import Carrier, CarrierClient
@@ -23,6 +25,7 @@ from offchain.chain import Chain
 from offchain.deployment import Deployment
 from offchain.ledger import Ledger
 from offchain.paths import BUILD
+from offchain.records import MarketTerms
 
 KEY_VARIABLE = "SHADOWPOOL_KEY"
 DEFAULT_RPC = "http://127.0.0.1:8545"
@@ -74,6 +77,16 @@ class Session:
         ledger = Ledger(self.chain)
         ledger.sync()
         return ledger
+
+    def terms(self, market: int) -> MarketTerms:
+        """A market's terms; CommandError where there is none."""
+        if market not in self.ledger.markets:
+            raise CommandError(f"no market {market}; `shadowpool market list` shows them")
+        return self.ledger.markets[market]
+
+    def oracle(self, market: int) -> Contract:
+        """The oracle whose price a market takes."""
+        return self.chain.at("Oracle", self.terms(market).source)
 
 
 _sessions: list[Session] = []
@@ -151,6 +164,13 @@ def receipt_row(receipt) -> dict:
         "proof seconds": round(receipt.proof_seconds, 2),
         "hash": receipt.hash,
     }
+
+
+def checked_address(what: str, address: object) -> str:
+    """An address as given, if it is one in checksummed form and not zero; else ValueError."""
+    if not is_checksum_address(address) or int(address, 16) == 0:
+        raise ValueError(f"{what}: {address!r} is not a checksummed address")
+    return address
 
 
 def amount(text: str, decimals: int) -> int:

@@ -6,21 +6,19 @@ when the command does, and the command ends with it.
 
 import threading
 import time
-import tomllib
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from web3.contract import Contract
 
 from offchain import keystore
 from offchain.feeder import Feeder, Outcome, Policy
 from offchain.feeds import RECORDED, Replay, Unit
 from offchain.field import check_range
-from offchain.records import MarketTerms
 from scripts.cli.common import AsJson, CommandError, MarketId, Session, session, show
+from scripts.cli.toml import read, table
 
 app = typer.Typer(no_args_is_help=True, help="A feeder of the reference price, and the oracle's state.")
 HALTS = ("no", "by its band", "by hand")
@@ -41,13 +39,9 @@ class FeederConfig:
 
     @classmethod
     def load(cls, file: Path) -> "FeederConfig":
-        try:
-            given = tomllib.loads(file.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise CommandError(f"{file} cannot be read as TOML: {error}") from None
-        top = _table(file, "", given, {"market": int, "signer": str, "feed": dict}, {"carrier": str, "policy": dict})
-        feed = _table(file, "feed.", top["feed"], {"kind": str, "path": str}, {"speed": int})
-        policy = _table(file, "policy.", top.get("policy", {}), {}, {one.name: int for one in fields(Policy)})
+        top = table(file, "", read(file), {"market": int, "signer": str, "feed": dict}, {"carrier": str, "policy": dict})
+        feed = table(file, "feed.", top["feed"], {"kind": str, "path": str}, {"speed": int})
+        policy = table(file, "policy.", top.get("policy", {}), {}, {one.name: int for one in fields(Policy)})
         if feed["kind"] not in RECORDED:
             raise CommandError(f"{file}: feed.kind is {feed['kind']!r}; it is one of {', '.join(RECORDED)}")
         try:
@@ -63,29 +57,6 @@ class FeederConfig:
         )
 
 
-def _table(file: Path, prefix: str, given: dict, needed: dict[str, type], optional: dict[str, type]) -> dict:
-    """A table whose keys are those named, of their types; CommandError for any other."""
-    known = needed | optional
-    for key in given.keys() - known:
-        raise CommandError(f"{file}: no key {prefix}{key}; there are {', '.join(known)}")
-    for key in needed.keys() - given:
-        raise CommandError(f"{file} lacks {prefix}{key}")
-    for key, value in given.items():
-        if type(value) is not known[key]:
-            raise CommandError(f"{file}: {prefix}{key} must be of type {known[key].__name__}")
-    return given
-
-
-def _terms(here: Session, market: int) -> MarketTerms:
-    if market not in here.ledger.markets:
-        raise CommandError(f"no market {market}; `shadowpool market list` shows them")
-    return here.ledger.markets[market]
-
-
-def _oracle(here: Session, terms: MarketTerms) -> Contract:
-    return here.chain.at("Oracle", terms.source)
-
-
 def _decimals(here: Session, token: str) -> int:
     return here.chain.call(here.chain.token(token).functions.decimals())
 
@@ -97,7 +68,7 @@ def run(
 ) -> None:
     """Observe a feed, sign its price and carry it to the market's oracle, until the feed ends or ^C."""
     wanted, here = FeederConfig.load(config), session()
-    terms, password = _terms(here, wanted.market), keystore.password()
+    terms, password = here.terms(wanted.market), keystore.password()
     unit = Unit(_decimals(here, terms.base), _decimals(here, terms.quote), terms.lot)
     signer, carrier = (keystore.account(file, password) for file in (wanted.signer, wanted.carrier))
     feed = Replay(RECORDED[wanted.kind](wanted.path), Fraction(clock()), wanted.speed)
@@ -110,7 +81,7 @@ def run(
         last[:] = [outcome]
 
     feeder = Feeder(
-        here.chain, _oracle(here, terms), feed, unit, signer, carrier, wanted.policy, clock, report
+        here.chain, here.oracle(wanted.market), feed, unit, signer, carrier, wanted.policy, clock, report
     )
     waiting = threading.Event()
     try:
@@ -125,7 +96,7 @@ def run(
 def status(market: MarketId = 0, as_json: AsJson = False) -> None:
     """The oracle's price, whether it is halted, and each feeder's last observation."""
     here = session()
-    oracle, head = _oracle(here, _terms(here, market)), here.chain.head()
+    oracle, head = here.oracle(market), here.chain.head()
     now = here.chain.timestamp(head)
 
     def ask(name: str, *arguments):

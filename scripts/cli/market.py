@@ -9,10 +9,12 @@ import typer
 
 from offchain import keystore
 from offchain.advance import advance as advance_chunks
+from offchain.chain import Chain, Receipt
 from offchain.feeder import push
-from offchain.governance import Governance
 from offchain.records import EpochRecord, EpochState, MarketTerms
 from scripts.cli.common import AccountFile, AsJson, CommandError, MarketId, account, receipt_row, session, show
+from scripts.cli.deploy_file import Plan
+from scripts.cli.governor import enact
 from scripts.deploy import deploy
 
 app = typer.Typer(no_args_is_help=True, help="Markets and epochs as the public sees them; governor and feeder.")
@@ -78,15 +80,16 @@ def epochs(market: MarketId = 0, as_json: AsJson = False) -> None:
 def now(market: MarketId = 0, as_json: AsJson = False) -> None:
     """The epoch whose commit window is open, and the blocks of its windows."""
     here = session()
-    if market not in here.ledger.markets:
-        raise CommandError(f"no market {market}; `shadowpool market list` shows them")
-    head, terms = here.chain.head(), here.ledger.markets[market]
+    head, terms = here.chain.head(), here.terms(market)
     epoch = terms.epoch_at(head)
     show({"block": head, "market": market, "epoch": epoch} | asdict(terms.windows(epoch)), as_json)
 
 
 @app.command("deploy")
 def deploy_all(
+    config: Annotated[
+        Path | None, typer.Option(help="TOML with offices, tokens and parameters, as the README has it.")
+    ] = None,
     governor: Annotated[str | None, typer.Option(help="Address behind the timelock; else the deployer.")] = None,
     guardian: Annotated[str | None, typer.Option(help="Address that may pause; else the deployer.")] = None,
     issuer: Annotated[str | None, typer.Option(help="Address of the issuer; else the deployer.")] = None,
@@ -96,12 +99,29 @@ def deploy_all(
     account_file: AccountFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Deploy all contracts, with test tokens, on a development chain, and write the deployment file."""
+    """Deploy all contracts, and write the deployment file.
+
+    On a development chain it makes test tokens unless a file names others. Any other chain takes the
+    tokens of a file, and only keys of circuits whose ceremonies in build/ceremony are finished.
+    """
     here, deployer = session(), account(account_file)
-    offices = (office or deployer.address for office in (governor, guardian, issuer))
-    deployment = deploy(here.rpc, deployer, *offices, feeder or [deployer.address])
+    offices = (governor, guardian, issuer)
+    if config is None:
+        plan = Plan(*(office or deployer.address for office in offices), feeder or [deployer.address])
+    elif any(offices) or feeder:
+        raise CommandError(f"{config} names offices and feeders: leave the options for them out")
+    else:
+        plan = Plan.load(config)
+    tokens = plan.found_tokens(Chain(here.rpc))
+    deployment = deploy(
+        here.rpc, deployer, plan.governor, plan.guardian, plan.issuer, plan.feeders, plan.parameters, tokens, _report
+    )
     deployment.save(here.deployment_file)
     show({"file": str(here.deployment_file), "chain": deployment.chain_id} | deployment.contracts, as_json)
+
+
+def _report(receipt: Receipt) -> None:
+    typer.echo(f"{receipt.name}: block {receipt.block}, {receipt.seconds:.1f} s", err=True)
 
 
 def check_windows(terms: MarketTerms, confirmations: int) -> None:
@@ -133,7 +153,7 @@ def open_market(
     Its windows must leave clients the time to wait until blocks are final: `freeze_blocks` at
     least the confirmations, `settle_blocks` at least those and as many again as a proof takes.
     """
-    here, governor = session(), account(account_file)
+    here = session()
     try:
         given = json.loads(terms.read_text())
         asked = MarketTerms(**given)
@@ -141,8 +161,7 @@ def open_market(
         names = ", ".join(field.name for field in fields(MarketTerms))
         raise CommandError(f"{terms} does not hold a market's terms ({names}): {error}") from None
     check_windows(asked, here.chain.confirmations)
-    call = here.chain.contract("Market").functions.open_market(asdict(asked))
-    show([receipt_row(receipt) for receipt in Governance(here.chain, governor).enact([call])], as_json)
+    enact(here.chain.contract("Market").functions.open_market(asdict(asked)), account_file, as_json)
 
 
 @app.command()

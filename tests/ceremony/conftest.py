@@ -1,5 +1,6 @@
 """Powers of tau made by snarkjs and kept, and one ceremony on a circuit of one constraint."""
 
+import json
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ import pytest
 
 from offchain import circom, circuits, prover, snarkjs
 from offchain.paths import BUILD, ROOT
+from offchain.transcript import Step
 from offchain.wasm import replace_file
 
 TINY = "tiny"
@@ -128,3 +130,16 @@ def command(*args, stdin: str = "", code: int = 0) -> str:
     out, errors = process.communicate(stdin)
     assert process.returncode == code, out + errors
     return out + errors
+
+
+def edit(folder, change, relink=False, circuit=None):
+    """Change the transcript's data; `relink` makes the links fit again, as a forger would."""
+    path = folder / "transcript.json"
+    data = json.loads(path.read_text())
+    data["circuit"] = circuit or data["circuit"]
+    change(data["steps"])
+    if relink:
+        link = data["circuit"]
+        for row in data["steps"]:
+            row["link"] = link = Step(**row).linked(link)
+    path.write_text(json.dumps(data))

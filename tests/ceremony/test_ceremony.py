@@ -391,6 +391,6 @@ class TestDeployment:
         for contract, view, value in (
             ("Governor", "admin", self.OFFICES["governor"]), ("Governor", "delay", 7_200), ("Oracle", "quorum", 3),
             ("Oracle", "feeder_count", 3), ("Oracle", "lifetime", 300), ("Relayers", "bounty", 4 * 10**18),
-            ("Relayers", "stake_token", made.tokens["STAKE"].address), ("Credentials", "issuer", self.OFFICES["issuer"]),
+            ("Credentials", "issuer", self.OFFICES["issuer"]), ("Pool", "guardian", self.OFFICES["guardian"]),
         ):  # fmt: skip
             assert there.call(there.contract(contract).functions[view]()) == value, view

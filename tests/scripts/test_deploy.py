@@ -8,7 +8,9 @@ from offchain.deployment import DEVELOPMENT_CHAIN_IDS, Deployment, DeploymentErr
 from offchain.transcript import CeremonyError
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
-from scripts.deploy import CIRCUITS, deploy
+from scripts.cli.common import CommandError
+from scripts.cli.deploy_file import Plan
+from scripts.deploy import CIRCUITS, OracleBounds, Parameters, deploy
 from scripts.network import DEFAULT_CHAIN_ID
 from tests.world import PARAMETERS, account, anvil
 
@@ -95,3 +97,61 @@ def test_no_development_key_and_no_test_token_on_any_other_chain():
 
 def test_the_local_network_is_a_development_chain():
     assert DEFAULT_CHAIN_ID in DEVELOPMENT_CHAIN_IDS
+
+
+def test_tokens_without_a_stake_are_refused_before_anything_is_sent():
+    with anvil() as url:
+        with pytest.raises(DeploymentError, match="no STAKE"):
+            deploy(url, account(0), **ROLES, feeders=FEEDERS, parameters=PARAMETERS, tokens={})
+        assert Chain(url).head() == 0
+
+
+PLAN = f"""
+governor = "{ROLES["governor"]}"
+guardian = "{ROLES["guardian"]}"
+issuer = "{ROLES["issuer"]}"
+feeders = ["{FEEDERS[0]}", "{FEEDERS[1]}", "{FEEDERS[2]}"]
+settle_sizes = [8, 64]
+[tokens]
+STAKE = "{FEEDERS[0]}"
+[parameters]
+epoch_stake = 1_000_000_000_000_000_000_000
+bounty = 0
+[oracle]
+quorum = 3
+lowest = 5
+"""
+
+
+def test_a_file_says_what_is_deployed(tmp_path):
+    (tmp_path / "deploy.toml").write_text(PLAN)
+    parameters = Parameters(epoch_stake=10**21, bounty=0, settle_sizes=(8, 64), oracle=OracleBounds(quorum=3, lowest=5))
+    expected = Plan(**ROLES, feeders=FEEDERS, tokens={"STAKE": FEEDERS[0]}, parameters=parameters)
+    assert Plan.load(tmp_path / "deploy.toml") == expected
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), [
+    ("issuer = ", "isuer = ", "no key isuer; there are governor"), ("bounty = 0", "bond = 0", "no key parameters.bond"),
+    (f'issuer = "{ROLES["issuer"]}"', "", "lacks issuer"), ("[oracle]", "[oracle", "TOML"),
+    (ROLES["issuer"], "0x" + "0" * 40, "issuer: .* not a checksummed address"),
+    (FEEDERS[1], FEEDERS[1].lower(), "feeders.2: .* not a checksummed address"),
+    (FEEDERS[1], FEEDERS[0], "feeders: one address stands there twice"),
+    (f'STAKE = "{FEEDERS[0]}"', "STAKE = 5", "tokens.STAKE: 5 is not a checksummed address"),
+    ("bounty = 0", "bounty = 0.5", "parameters.bounty must be of type int"),
+    ("bounty = 0", "bounty = -1", "parameters.bounty is"),
+    ("bounty = 0", "bounty = 2_000_000_000_000_000_000_000", "bounty is above"),
+    ("bounty = 0", "snapshot_lag = 101", "snapshot_lag is above"),
+    ("bounty = 0", "governor_delay = 0", "governor_delay is"),
+    ("quorum = 3", "quorum = 1", "more than half"), ("quorum = 3", "quorum = 4", "at most all"),
+    ("lowest = 5", "lowest = 5\nhighest = 4", "lowest is above"),
+    ("lowest = 5", "lifetime = 86_401", "oracle.lifetime is"),
+    ("[8, 64]", "[64, 8]", "ascending"), ("[8, 64]", "[]", "settle_sizes"), ("[8, 64]", "[8, 65]", "settle_sizes is"),
+    ("[8, 64]", '["8"]', "settle_sizes must be an int"),
+])  # fmt: skip
+def test_a_wrong_file_is_named(tmp_path, old, new, problem):
+    file = tmp_path / "deploy.toml"
+    assert old in PLAN
+    file.write_text(PLAN.replace(old, new, 1))
+    with pytest.raises(CommandError, match=problem) as refused:
+        Plan.load(file)
+    assert str(file) in str(refused.value)
