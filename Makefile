@@ -37,8 +37,9 @@ DURATION ?= 600
 load: setup
 	@PATH="$(VENV):$$PATH" python -m scripts.load --rate $(RATE) --duration $(DURATION)
 
+# What is missing or older than its code is measured, for up to an hour; LONG=1 also measures `faults` and `load`.
 figures: setup
-	@PATH="$(VENV):$$PATH" python -m scripts.figures
+	@PATH="$(VENV):$$PATH" python -m scripts.figures $(if $(LONG),--long)
 
 # After a change to pyproject.toml's dependencies.
 lock:

@@ -1,7 +1,9 @@
 """`make figures`: what the product costs and how it was attacked, flat, in build/figures.json.
 
-Every figure stands in a file that a command wrote: SOURCES names them. Where a file is missing, a
-command of a minute or so is run; a longer one is named, and its figures are left out.
+Every figure stands in a file that a command wrote: SOURCES names them. A command is run where its file is missing or
+older than the code that it measures; one of more than `PATIENCE_MINUTES` only with `--long` (`make figures LONG=1`), else
+it is named, and figures that are missing are left out. What was measured is written after every command, so that a run
+that was stopped is taken up again.
 """
 
 import json
@@ -10,6 +12,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from offchain.contracts import ARTIFACTS
 from offchain.paths import BUILD, ROOT
@@ -19,6 +24,12 @@ CIRCUITS = BUILD / "circuits" / "circuits.json"
 FIGURES = BUILD / "figures.json"
 CONTRACTS = ROOT / "contracts"
 OURS = "ours"
+PATIENCE_MINUTES = 15
+
+
+def report(path: Path, whole: bool) -> Path:
+    """Where a command writes: of a part of its work beside the file that the figures are taken from."""
+    return path if whole else path.with_stem(f"{path.stem}-part")
 
 
 def circuit_sizes(table: Path = CIRCUITS) -> dict[str, dict[str, int]]:
@@ -157,8 +168,8 @@ def restore(file: Path) -> Figures:
 
 
 def browser(file: Path) -> Figures:
-    """browser.<transact_s|commit_s|bundle_kb|zkey_mb>: proofs in Chromium by a prover just started, its key kept"""
-    return _named("browser", json.loads(file.read_text()), "transact_s", "commit_s", "bundle_kb", "zkey_mb")
+    """browser.<transact_s|commit_s|bundle_kb|worker_kb|zkey_mb>: proofs in Chromium by a prover just started, its key kept"""
+    return _named("browser", json.loads(file.read_text()), "transact_s", "commit_s", "bundle_kb", "worker_kb", "zkey_mb")
 
 
 def audit(file: Path) -> Figures:
@@ -177,77 +188,91 @@ def _named(prefix: str, row: dict, *names: str) -> Figures:
 
 @dataclass(frozen=True)
 class Source:
-    """`read` takes figures from `path`, which `command` (of Python) writes; run here if `quick`."""
+    """`read` takes figures from `path`, which `command` (of Python) writes in about `minutes` on two cores, and which
+    is of what stands in `code` (files and folders of ours). A command of no minutes looks itself at what is new."""
 
     read: Callable[[Path], Figures]
     path: Path
     command: str
-    quick: bool = False
+    minutes: int = 0
+    code: tuple[str, ...] = ()
+
+    def stale(self) -> bool:
+        """Whether there is no file, or one that is older than its code."""
+        written = min(_times(self.path), default=0)
+        return any(time > written for one in self.code for time in _times(ROOT / one)) or written == 0
+
+
+def _times(path: Path) -> list[float]:
+    """When each file at or below a path was written."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return [one.stat().st_mtime for one in files if one.is_file() and one.suffix != ".pyc"]
 
 
 TESTS = "pytest -p no:ape_test"
+BENCH = BUILD / "bench"
+PROVING = ("circuits",)
 SOURCES = (
-    Source(sizes, CIRCUITS, "scripts.circuits build", quick=True),
-    Source(contract_bytes, ARTIFACTS, "scripts.contracts build", quick=True),
-    Source(gas, BUILD / "bench" / "gas.json", "scripts.bench.gas"),
-    Source(proofs, BUILD / "bench" / "circuits.json", "scripts.bench.circuits", quick=True),
-    Source(comparison, BUILD / "bench" / "prover.json", "scripts.bench.prover run"),
-    Source(clearing, BUILD / "bench" / "clearing.json", "scripts.bench.clearing", quick=True),
-    Source(ablations, BUILD / "ablation" / "summary.json", f"{TESTS} tests/ablation"),
-    Source(stateful, BUILD / "properties" / "summary.json", f"{TESTS} tests/properties"),
-    Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover"),
-    Source(workers, BUILD / "bench" / "workers.json", "scripts.bench.workers"),
-    Source(indexer, BUILD / "bench" / "indexer.json", "scripts.bench.indexer"),
-    Source(api, BUILD / "bench" / "api.json", "scripts.bench.api serve"),
-    Source(wallet, BUILD / "bench" / "scan.json", "scripts.bench.api scan", quick=True),
-    Source(restore, BUILD / "bench" / "restore.json", "scripts.bench.restore", quick=True),
-    Source(browser, BUILD / "bench" / "browser.json", "scripts.bench.browser"),
-    Source(gateway, BUILD / "bench" / "gateway.json", "scripts.bench.gateway run", quick=True),
-    Source(audit, BUILD / "audit" / "summary.json", "scripts.bench.audit"),
-    Source(fix, BUILD / "bench" / "fix.json", "scripts.bench.fix"),
-    Source(faults, BUILD / "faults" / "faults.json", "scripts.faults"),
-    Source(load, BUILD / "load" / "load.json", "scripts.load"),
-    Source(model, BUILD / "model" / "model.json", "scripts.model", quick=True),
+    Source(sizes, CIRCUITS, "scripts.circuits build"),
+    Source(contract_bytes, ARTIFACTS, "scripts.contracts build"),
+    Source(wallet, BENCH / "scan.json", "scripts.bench.api scan", 1, ("offchain/scan.py", "offchain/streams.py")),
+    Source(restore, BENCH / "restore.json", "scripts.bench.restore", 1, ("offchain/restore.py", "offchain/state.py")),
+    Source(gateway, BENCH / "gateway.json", "scripts.bench.gateway run", 1, ("offchain/gateway", "offchain/agent")),
+    Source(model, BUILD / "model" / "model.json", "scripts.model", 1, ("scripts/model.py", "model")),
+    Source(proofs, BENCH / "circuits.json", "scripts.bench.circuits", 1, PROVING),
+    Source(clearing, BENCH / "clearing.json", "scripts.bench.clearing", 1, ("relayer/engine.py", "offchain/clearing.py")),
+    Source(fix, BENCH / "fix.json", "scripts.bench.fix", 2, ("offchain/fix", "tests/fix")),
+    Source(comparison, BENCH / "prover.json", "scripts.bench.prover run", 3, PROVING),
+    Source(workers, BENCH / "workers.json", "scripts.bench.workers", 3, ("relayer/proving", *PROVING)),
+    Source(browser, BENCH / "browser.json", "scripts.bench.browser", 3, ("frontend/sdk/src", *PROVING)),
+    Source(indexer, BENCH / "indexer.json", "scripts.bench.indexer", 3, ("indexer",)),
+    Source(api, BENCH / "api.json", "scripts.bench.api serve", 5, ("indexer",)),
+    Source(gas, BENCH / "gas.json", "scripts.bench.gas", 5, ("contracts", "circuits")),
+    Source(audit, BUILD / "audit" / "summary.json", "scripts.bench.audit", 5, ("indexer/audit",)),
+    Source(stateful, BUILD / "properties" / "summary.json", f"{TESTS} tests/properties", 5, ("contracts", "tests/properties")),
+    Source(ablations, BUILD / "ablation" / "summary.json", f"{TESTS} tests/ablation", 10, ("circuits", "tests/ablation")),
+    Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover", 10, ("tests/fuzz", *PROVING)),
+    Source(faults, BUILD / "faults" / "faults.json", "scripts.faults", 40, ("relayer", "contracts")),
+    Source(load, BUILD / "load" / "load.json", "scripts.load", 45, ("relayer", "contracts")),
 )
 
 
-def figures(sources: tuple[Source, ...] = SOURCES) -> tuple[Figures, list[str]]:
-    """(every figure there is, what is missing and how to make it)."""
+def measure(
+    sources: tuple[Source, ...] = SOURCES, patience: int = PATIENCE_MINUTES, out: Path = FIGURES
+) -> tuple[Figures, list[str]]:
+    """(every figure there is, what is wanting and how to make it); runs commands of up to `patience` minutes."""
     found: Figures = {}
-    missing = []
+    wanting = []
     for source in sources:
+        what = source.read.__doc__.splitlines()[0].split(":")[0]
+        problem = _run(source) if source.minutes <= patience else None
         try:
-            found |= _read(source)
-        except (FileNotFoundError, subprocess.CalledProcessError) as error:
-            what = source.read.__doc__.splitlines()[0]
-            missing.append(f"{what}: {_why(error)}; run `python -m {source.command}`")
-    return found, missing
+            found |= source.read(source.path)
+        except FileNotFoundError as error:
+            problem = problem or f"{error.filename} is missing"
+        if problem or (source.minutes and source.stale()):
+            wanting.append(f"{what}: {problem or 'measured on older code'}; run `python -m {source.command}`")
+        out.write_text(json.dumps(found, indent=2) + "\n")
+    return found, wanting
 
 
-def _read(source: Source) -> Figures:
-    """FileNotFoundError where the file is missing and slow to make; CalledProcessError where making it failed."""
-    try:
-        return source.read(source.path)
-    except FileNotFoundError:
-        if not source.quick:
-            raise
-    print(f"python -m {source.command}", flush=True)
-    subprocess.run([sys.executable, "-m", *source.command.split()], cwd=ROOT, check=True)
-    return source.read(source.path)
+def _run(source: Source) -> str | None:
+    """Run a command whose file is wanting; what went wrong."""
+    if source.minutes and not source.stale():
+        return None
+    took = f", about {source.minutes} min" if source.minutes else ""
+    print(f"python -m {source.command}{took}", flush=True)
+    done = subprocess.run([sys.executable, "-m", *source.command.split()], cwd=ROOT)
+    return "its command failed" if done.returncode else None
 
 
-def _why(error: Exception) -> str:
-    return f"{error.filename} is missing" if isinstance(error, FileNotFoundError) else "its command failed"
-
-
-def main() -> int:
-    found, missing = figures()
-    FIGURES.write_text(json.dumps(found, indent=2) + "\n")
-    for line in missing:
-        print(f"left out: {line}", file=sys.stderr)
+def main(long: Annotated[bool, typer.Option("--long", help=f"Also what takes over {PATIENCE_MINUTES} minutes.")] = False) -> None:
+    """Measure what is missing or older than its code, and write every figure."""
+    found, wanting = measure(patience=max(source.minutes for source in SOURCES) if long else PATIENCE_MINUTES)
+    for line in wanting:
+        print(f"wanting: {line}", file=sys.stderr)
     print(f"{len(found)} figures in {FIGURES.relative_to(ROOT)}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

@@ -3,8 +3,8 @@
 The page and the circuits' files come from the indexer's API with its own headers. Writes build/bench/browser.json:
 medians of seconds of `transact` and `commit` by a prover just started whose key the browser keeps already (IndexedDB; read,
 hashed and parsed within the time), `*_ready_s` by one that has it in memory, `*_unisolated_s` and `*_one_thread_s`
-the first of them without cross-origin isolation and with one thread; kB of the script that is loaded for it, MB of both
-keys, and of what is downloaded for them.
+the first of them without cross-origin isolation and with one thread; kB of the whole web app (`make setup` builds it), of
+what its first page loads and of the proving worker, MB of the keys that a desk proves with, and of what is downloaded for them.
 """
 
 import gzip
@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,9 +36,13 @@ from scripts.bench.world import POOL, honest
 
 OUTPUT = BUILD / "bench" / "browser.json"
 FRONTEND = ROOT / "frontend"
+APP = BUILD / "frontend"
 PAGE = BUILD / "bench" / "page"
 VITE = BUILD / "web" / "node_modules" / ".bin" / "vite"
 CIRCUITS = ("transact", "commit")
+PROVEN = (*CIRCUITS, "reclaim")
+"""What a desk proves."""
+
 ISOLATION = (b"cross-origin-opener-policy", b"cross-origin-embedder-policy")
 Step = dict[str, Any]
 
@@ -155,13 +159,20 @@ def _seconds(circuit: str, isolated: bool, outcomes: list[Any]) -> list[float]:
 
 
 def _sizes() -> dict[str, float]:
-    scripts = [path.stat().st_size for path in (PAGE / "assets").glob("worker-*.js")]
-    files = [circuits.file(circuit, kind).read_bytes() for circuit in CIRCUITS for kind in ("zkey", "wasm")]
+    app = [path for path in (APP / "assets").iterdir() if path.suffix in (".js", ".css")]
+    first = [path for path in app if path.name in (APP / "index.html").read_text()]
+    files = [circuits.file(circuit, kind).read_bytes() for circuit in PROVEN for kind in ("zkey", "wasm")]
     return {
-        "bundle_kb": round(sum(scripts) / 1e3, 1),
+        "bundle_kb": _kb(app),
+        "first_kb": _kb(first),
+        "worker_kb": _kb((PAGE / "assets").glob("worker-*.js")),
         "zkey_mb": round(sum(map(len, files[::2])) / 1e6, 1),
         "download_mb": round(sum(len(gzip.compress(file, LEVEL)) for file in files) / 1e6, 1),
     }
+
+
+def _kb(files: Iterable[Path]) -> float:
+    return round(sum(path.stat().st_size for path in files) / 1e3, 1)
 
 
 def main(rounds: Annotated[int, typer.Option(min=1, help="Proofs of each kind.")] = 5) -> None:

@@ -22,7 +22,9 @@ from offchain.notes import Side, Terms
 from offchain.paths import BUILD
 from offchain.wallet import Fate, PlacedOrder, Wallet
 from scripts.bench.world import CONFIRMATIONS, World, anvil, build_world
+from scripts.figures import report
 
+SIZES = "8,16,64"
 OUTPUT = BUILD / "bench" / "gas.json"
 AIMS = {
     "transact_deposit": 380_000, "transact_private": 380_000, "transact_withdrawal": 380_000, "commit": 350_000,
@@ -206,11 +208,12 @@ def table(found: dict[str, Parts]) -> str:
     return "\n".join(lines)
 
 
-def main(sizes: Annotated[str, typer.Option(help="Batches to fill, ascending.")] = "8,16,64") -> None:
+def main(sizes: Annotated[str, typer.Option(help="Batches to fill, ascending.")] = SIZES) -> None:
     """Measure, print a table, write the file."""
     found = run(sorted(int(size) for size in sizes.split(",")))
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_text(json.dumps({name: asdict(one) for name, one in found.items()}, indent=2) + "\n")
+    out = report(OUTPUT, whole=sizes == SIZES)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({name: asdict(one) for name, one in found.items()}, indent=2) + "\n")
     print(table(found))
 
 

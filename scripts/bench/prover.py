@@ -25,8 +25,10 @@ from offchain.paths import BUILD
 from offchain.prover import Proof
 from offchain.statement import statement
 from scripts.bench.world import Batch, Side
+from scripts.figures import report
 
 FOLDER = BUILD / "bench"
+SIZES = "8,16,64"
 OUTPUT = FOLDER / "prover.json"
 GROTH16PY, SNARKRS = FOLDER / "groth16py", FOLDER / "snarkrs"
 GROTH16PY_VERSION, SNARKRS_VERSION = "0.2.0", "0.1.0"
@@ -204,7 +206,7 @@ def install() -> None:
 
 @app.command()
 def run(
-    sizes: Annotated[str, typer.Option(help="Full batches to settle.")] = "8,16,64",
+    sizes: Annotated[str, typer.Option(help="Full batches to settle.")] = SIZES,
     rounds: Annotated[int, typer.Option(min=1, help="Proofs by each prover.")] = 3,
 ) -> None:
     """Compare on full batches."""
@@ -214,7 +216,7 @@ def run(
         for size in sizes.split(","):
             job = full_batch(int(size), Path(name))
             found[job.circuit] = compare(job, rounds)
-    OUTPUT.write_text(json.dumps(found, indent=2) + "\n")
+    report(OUTPUT, whole=sizes == SIZES).write_text(json.dumps(found, indent=2) + "\n")
     print(f"{'circuit':<10} {'prover':<10} {'s':>7} {'cpu s':>7} {'MB':>6} {'ours/it':>8} {'cpu':>6} {'alone s':>8}")
     for circuit, rows in found.items():
         for name, row in rows.items():

@@ -2,8 +2,8 @@
 
     python -m scripts.bench.underconstraint [circuit or template, as in pytest -k]
 
-Every input signal of settle_8, every pair of inputs of each circuit, every planted freedom: an hour
-or more, where `make test` takes a minute or two.
+Every wire of settle_16 and settle_64, every input signal of settle_8, every pair of inputs of each circuit, every
+planted freedom: an hour or more, where `make test` takes a minute or two.
 """
 
 import os

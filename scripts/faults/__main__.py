@@ -8,6 +8,7 @@ from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
 from scripts.faults.cases import CASES
 from scripts.faults.run import OUTPUT, run
+from scripts.figures import report
 from scripts.venue.daemons import ends_cleanly
 
 # Without what typer shows of an error: local variables.
@@ -26,9 +27,10 @@ def main(
     ends_cleanly()
     circuit_build.build()
     contract_build.build()
-    outcomes = run(names, validators=validators)
+    out = report(OUTPUT, whole=names == list(CASES) and validators == 5)
+    outcomes = run(names, out=out, validators=validators)
     survived = sum(outcome.survived for outcome in outcomes)
-    typer.echo(f"{survived} of {len(outcomes)} faults survived: {OUTPUT}")
+    typer.echo(f"{survived} of {len(outcomes)} faults survived: {out}")
     raise typer.Exit(0 if survived == len(outcomes) else 1)
 
 

@@ -13,6 +13,7 @@ from scripts.faults import disk, site as sites
 from scripts.faults.audit import Auditor, Count
 from scripts.faults.cases import CASES, Strike
 from scripts.faults.site import FaultError, Site
+from scripts.figures import report
 from scripts.venue import daemons, world as venue
 
 FOLDER = BUILD / "faults"
@@ -63,7 +64,7 @@ def run(
         for number, name in enumerate(names, start=1):
             say.line(f"[bold]{name}[/] ({number} of {len(names)})")
             outcomes.append(_inject(site, auditor, name))
-            _write(outcomes, out)
+            _write(outcomes, report(out, whole=False))
         _finish(site, auditor, outcomes)
         _write(outcomes, out)
     say.table("Faults on five validators and three relayers under steady orders", COLUMNS, [o.row() for o in outcomes])

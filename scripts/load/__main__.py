@@ -6,6 +6,7 @@ import typer
 
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
+from scripts.figures import report
 from scripts.load.plan import Plan
 from scripts.load.run import OUTPUT, LoadError, run
 from scripts.venue.daemons import ends_cleanly
@@ -25,15 +26,16 @@ def main(
         plan = Plan(rate, duration, validators)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    out = report(OUTPUT, whole=plan == Plan())
     ends_cleanly()
     circuit_build.build()
     contract_build.build()
     try:
-        found = run(plan)
+        found = run(plan, out=out)
     except LoadError as error:
         typer.echo(f"load: {error}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"the report is {OUTPUT}")
+    typer.echo(f"the report is {out}")
     raise typer.Exit(0 if found["conserved"] and not found["failed_epochs"] else 1)
 
 

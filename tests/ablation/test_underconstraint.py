@@ -28,7 +28,7 @@ from tests.circuits.batch import BUY, SELL, Batch
 from tests.circuits.guard import stated as statement_of
 
 FULL = bool(os.environ.get("UNDERCONSTRAINT_FULL"))
-"""Every planted freedom, all input signals of settle_8, and every pair of inputs."""
+"""Every planted freedom, all input signals of settle_8, every pair of inputs, and the wires of the larger settlements."""
 
 INVERSE = r"(IsZero_\d+(\[\d+\])?|isz)\.inv$"
 """The one wire that may be free: circomlib's inverse of a number that is 0, which nothing reads."""
@@ -37,6 +37,9 @@ PAIRS = 40
 """Pairs of private inputs that are changed together, of each circuit, if not all."""
 
 NAMES = [*world.CIRCUITS, "settle_8"]
+LARGER = ["settle_16", "settle_64"] if FULL else []
+"""The same template with more slots."""
+
 PRIVATE = ("rsk", "present", "lo", "hi", "offset")
 """The inputs of a settlement that are no words of its statement."""
 
@@ -81,13 +84,14 @@ def honest(name: str) -> tuple[list[int], Inputs]:
     if not name.startswith("settle"):
         return world.honest(name).assemble()
     batch = Batch(51).add(BUY, 1000, 100).add(SELL, 700, 100).add_random_words()
-    return batch.add_twisted(SELL, 500, 100, 8).add(BUY, 3, 90).settle(8).assemble()
+    size = int(name.removeprefix("settle_"))
+    return batch.add_twisted(SELL, 500, 100, 8).add(BUY, 3, 90).settle(size).assemble()
 
 
 # --- Given the inputs, one witness ---
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *LARGER])
 def test_every_wire_follows_from_the_inputs(name):
     made = make(circuit(*component(name)))
     d, inputs = honest(name)

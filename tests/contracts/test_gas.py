@@ -20,6 +20,7 @@ AIMS = {
     "reveal": 70_000,
     "advance": 330_000,
     "settle 8": 460_000,
+    "settle 64": 1_300_000,
 }
 
 

@@ -1,12 +1,16 @@
 """Figures are taken from the files that commands wrote, or named as missing with the command."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from scripts import figures
 from scripts.figures import Source
+
+
+STEPS = {"stateful.steps": 4, "stateful.violations": 0}
 
 
 def written(folder: Path, name: str, content) -> Path:
@@ -63,22 +67,35 @@ def test_faults_and_load_are_those_of_their_reports(tmp_path):
 
 
 def test_what_is_missing_is_named_with_its_command_and_the_rest_stays(tmp_path):
-    there = Source(figures.stateful, written(tmp_path, "stateful", {"steps": 1, "violations": 0}), "unused")
-    slow = Source(figures.gas, tmp_path / "none.json", "scripts.bench.gas")
-    failing = Source(figures.model, tmp_path / "none.json", "compileall --no-such-option", quick=True)
-    nothing = Source(figures.fuzzing, tmp_path / "nothing", "pytest tests/fuzz")
-    found, missing = figures.figures((there, slow, failing, nothing))
-    assert found == {"stateful.steps": 1, "stateful.violations": 0}
-    assert [line.split("run ")[1] for line in missing] == [
+    there = Source(figures.stateful, written(tmp_path, "stateful", {"steps": 1, "violations": 0}), "unused", 1)
+    slow = Source(figures.gas, tmp_path / "none.json", "scripts.bench.gas", 6)
+    failing = Source(figures.model, tmp_path / "none.json", "compileall --no-such-option", 1)
+    nothing = Source(figures.fuzzing, tmp_path / "nothing", "pytest tests/fuzz", 6)
+    found, wanting = figures.measure((there, slow, failing, nothing), 5, tmp_path / "figures.json")
+    assert found == {"stateful.steps": 1, "stateful.violations": 0} == json.loads((tmp_path / "figures.json").read_text())
+    assert [line.split("run ")[1] for line in wanting] == [
         "`python -m scripts.bench.gas`", "`python -m compileall --no-such-option`", "`python -m pytest tests/fuzz`",
     ]  # fmt: skip
+    assert "its command failed" in wanting[1]
 
 
-def test_a_quick_command_is_run_where_its_file_is_missing(tmp_path):
-    file = tmp_path / "stateful.json"
-    command = f"json.tool {written(tmp_path, 'source', {'steps': 4, 'violations': 0})} {file}"
-    found, missing = figures.figures((Source(figures.stateful, file, command, quick=True),))
-    assert found == {"stateful.steps": 4, "stateful.violations": 0} and missing == []
+def test_a_command_is_run_where_its_file_is_missing_or_older_than_its_code(tmp_path):
+    file, told = tmp_path / "stateful.json", written(tmp_path, "source", {"steps": 4, "violations": 0})
+    code = written(tmp_path / "code", "walk", {})
+    source = Source(figures.stateful, file, f"json.tool {told} {file}", 1, (str(code.parent),))
+    assert source.stale() and figures.measure((source,), out=tmp_path / "out.json") == (STEPS, [])
+    assert not source.stale()
+    written(tmp_path, "source", {"steps": 5, "violations": 0})
+    assert figures.measure((source,), out=tmp_path / "out.json") == (STEPS, [])
+    os.utime(file, (1, 1))
+    found, wanting = figures.measure((source,), 0, tmp_path / "out.json")
+    assert found == STEPS and "older code" in wanting[0] and source.command in wanting[0]
+    assert figures.measure((source,), out=tmp_path / "out.json")[0]["stateful.steps"] == 5
+
+
+def test_a_part_of_the_work_is_told_beside_the_whole(tmp_path):
+    whole = tmp_path / "gas.json"
+    assert figures.report(whole, True) == whole and figures.report(whole, False) == tmp_path / "gas-part.json"
 
 
 @pytest.mark.parametrize("source", figures.SOURCES, ids=lambda source: source.read.__name__)
@@ -87,3 +104,5 @@ def test_every_source_says_what_it_gives_and_has_a_command_that_exists(source):
     module = source.command.split()[0]
     file = figures.ROOT / module.replace(".", "/")
     assert module == "pytest" or file.with_suffix(".py").is_file() or (file / "__main__.py").is_file()
+    assert all((figures.ROOT / one).exists() for one in source.code)
+    assert bool(source.minutes) == bool(source.code)

@@ -15,10 +15,9 @@ def test_nothing_moved(name):
     assert not moved, "if this was meant: python -m scripts.snapshot --write"
 
 
-def test_every_circuit_has_its_constraint_system_in_a_snapshot():
+def test_every_circuit_has_its_constraint_system_and_key_in_a_snapshot():
     circuits = set(circuit_build.names())
-    assert snapshot.committed("constraints").keys() == circuits
-    assert snapshot.committed("verification_keys").keys() == circuits - set(snapshot.TOO_LARGE)
+    assert snapshot.committed("constraints").keys() == snapshot.committed("verification_keys").keys() == circuits
 
 
 def test_a_difference_names_what_moved_and_both_values():
