@@ -1,4 +1,4 @@
-"""An agent's office: a folder with all that `shadowpool agent run` needs, its processes one after the other, a client."""
+"""An agent's office: a folder with all that `shadowpool agent run` needs, one process after the other, and a client."""
 
 import os
 import signal
@@ -56,7 +56,8 @@ def opened(world, folder) -> Iterator["Office"]:
     for name, who in (("ash", world.traders["ash"].account), ("carrier", account(15))):
         keystore.save(folder / f"{name}.json", keystore.Kind.ACCOUNT, int.from_bytes(who.key, "big"), PASSWORD)
     with kept_port() as port:
-        text = CONFIG.format(rpc=world.chain.rpc_url, folder=folder, confirmations=CONFIRMATIONS, port=port, hash="0" * 64)
+        facts = {"rpc": world.chain.rpc_url, "confirmations": CONFIRMATIONS, "port": port, "hash": "0" * 64}
+        text = CONFIG.format(folder=folder, **facts)
         (folder / "agent.toml").write_text(text)
         yield Office(world, folder, f"http://127.0.0.1:{port}")
 
