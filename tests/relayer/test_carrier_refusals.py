@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -15,7 +16,8 @@ from offchain.limits import TokenBucket
 from offchain.notes import Side, Terms
 from offchain.prover import Q
 from relayer.carrier import Policy
-from relayer.carrier_calls import KINDS
+from relayer.carrier_calls import KINDS, Refusal
+from relayer.carrier_desk import Desk, Status
 from relayer.carrier_limits import ClientLimiter
 from relayer.config import RelayerConfig
 from scripts.cli.common import CommandError
@@ -76,6 +78,20 @@ def test_what_would_fail_is_refused_with_the_contract_s_reason_and_costs_nothing
     assert problem(carrier.post(unknown), 422, "refused")["reason"]
     assert carrier.get(f"/carried/{name(carrier.body(forged))}").status_code == 404
     assert sent(world) == before
+
+
+def test_what_was_made_while_it_was_asked_for_again_is_no_refusal(monkeypatch):
+    """Looked for in vain, then sent by another request: the contract would refuse it now."""
+    made = Status("0x01", "reveal", "included")
+    looks, desk = iter([None, made]), Desk.__new__(Desk)
+    desk._reader = SimpleNamespace(read=lambda to, data: SimpleNamespace(id=made.id, kind=made.kind, words={}))
+
+    def refuse(*_):
+        raise Refusal("refused", "market: already revealed")
+
+    monkeypatch.setattr(Desk, "_standing", lambda *_: next(looks))
+    monkeypatch.setattr(Desk, "_simulate", refuse)
+    assert desk.carry("0x", b"") is made
 
 
 def test_only_four_functions_of_this_deployment_are_carried(world, carrier):
