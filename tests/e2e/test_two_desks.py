@@ -34,7 +34,7 @@ RELAYER = "north"
 STAKE = 20_000 * 10**18
 WINDOWS = {"commit_blocks": 90, "freeze_blocks": 8, "reveal_blocks": 40, "settle_blocks": 90, "capacity": 8, "quota": 2}
 ROOM = 75
-"""Blocks of a commit window in which two browsers on two cores prove and send."""
+"""Blocks of a commit window in which two browsers on two cores prove and send: 18 with seven times the work."""
 
 PATIENCE = 600
 BUYS, SELLS = Terms(Side.BUY, 10, 2_400_000), Terms(Side.SELL, 10, 2_300_000)
@@ -54,15 +54,8 @@ class Desk:
     report: dict = field(default_factory=dict)
 
     def together(self) -> None:
-        """Until both are ready and a window opens with room for their proofs."""
+        """Until both are ready, and the window is one that both make."""
         self.meet.wait(PATIENCE)
-        market, chain = self.world.ledger.markets[0], self.world.chain
-        while True:
-            head = chain.head()
-            windows = market.windows(market.epoch_at(head))
-            if windows.open <= head < windows.freeze - ROOM:
-                return
-            time.sleep(0.5)
 
     def committed(self) -> None:
         self._until(OrderState.COMMITTED, OrderState.REVEALED, OrderState.FILLED)
@@ -81,6 +74,17 @@ class Desk:
             time.sleep(0.5)
 
 
+def _window(world: World) -> None:
+    """Until a commit window has room for both proofs: looked at for both at once, or one might wait for the next."""
+    market, chain = world.ledger.markets[0], world.chain
+    while True:
+        head = chain.head()
+        windows = market.windows(market.epoch_at(head))
+        if windows.open <= head < windows.freeze - ROOM:
+            return
+        time.sleep(0.5)
+
+
 @pytest.fixture(scope="module")
 def desks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("desks")
@@ -94,13 +98,14 @@ def desks(tmp_path_factory):
         stack.callback(lambda: daemons.stop(running))
         running[0].start()
         base = stack.enter_context(scene.served(SimpleNamespace(deployment=world.chain.deployment), rpc, folder))
-        meet = threading.Barrier(2)
+        meet = threading.Barrier(2, lambda: _window(world))
         found = []
         for name, terms in (("alder", BUYS), ("birch", SELLS)):
             who = world.institutions[name]
             venue.endow(world, who, 1)
             daemon, agent, token = _agent(world, who, rpc, base)
             running.append(daemon)
+            agent.status()      # it serves: a page that pairs asks once
             found.append(Desk(world, who, terms, agent, token, meet))
         _walk_all(found, base, rpc, folder)
         yield found
