@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, delete, event, select
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from indexer.models import CHAIN_TABLES
 from offchain.paths import BUILD
@@ -84,16 +85,23 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def insert(connection: Connection, rows: dict[Table, list[dict]]) -> None:
-    """Add rows by table, as fast as the driver takes them: COPY on Postgres, one prepared statement on SQLite."""
+    """Add rows by table, as fast as the driver takes them: COPY on Postgres, one prepared statement on SQLite.
+
+    IntegrityError of SQLAlchemy where a key stands already.
+    """
     for table, values in rows.items():
         if not values:
             continue
         columns, convert = _columns(table, connection.dialect)
         lines = (tuple([to(row[name]) if to else row[name] for name, to in convert]) for row in values)
         if connection.dialect.name == "postgresql":
-            with connection.connection.cursor() as cursor, cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
-                for line in lines:
-                    copy.write_row(line)
+            copying = f"COPY {table.name} ({columns}) FROM STDIN"
+            try:
+                with connection.connection.cursor() as cursor, cursor.copy(copying) as copy:
+                    for line in lines:
+                        copy.write_row(line)
+            except psycopg.IntegrityError as error:     # past SQLAlchemy, which would have made it its own
+                raise IntegrityError(copying, None, error) from None
         else:
             marks = ", ".join("?" * len(convert))
             connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", list(lines))

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Column, Select, Table, select, tuple_
 
 from indexer import models
-from indexer.api.problems import documented
+from indexer.api.problems import Problem, documented
 from indexer.api.tagged import has
 from indexer.api.view import BLOCKS, EVENTS, Row, Source, words
 
@@ -52,14 +52,26 @@ def _stream(request: Request, table: Table, media: str, first: int, last: int | 
     if table is EVENTS:
         statement = statement.add_columns(BLOCKS.c.hash).join(BLOCKS, BLOCKS.c.block == EVENTS.c.block)
     order = (table.c.position,) if by == "position" else (table.c.block, table.c.log_index, *([table.c.place] if table is NULLIFIERS else []))
-    return StreamingResponse(_rows(source, statement.order_by(*order), row), media_type=media, headers=headers)
+    return StreamingResponse(_rows(source, statement, order, (block, mark), row), media_type=media, headers=headers)
 
 
-def _rows(source: Source, statement: Select, write: Callable[[Row], bytes]) -> Iterator[bytes]:
-    with source.view() as view:
-        found = view.connection.execution_options(yield_per=ROWS).execute(statement).mappings()
-        for part in found.partitions():
-            yield b"".join(map(write, part))
+def _rows(
+    source: Source, statement: Select, order: tuple[Column, ...], last: tuple[int, str], write: Callable[[Row], bytes]
+) -> Iterator[bytes]:
+    """Part by part, each from a view of its own: who reads slowly holds no connection to the database.
+
+    Ends in the middle, as an error, once the branch of `last` (block, hash) is left.
+    """
+    part, after = statement.order_by(*order).limit(ROWS), None
+    while True:
+        with source.view() as view:
+            if view.scalar(select(BLOCKS.c.hash).where(BLOCKS.c.block == last[0])) != last[1]:
+                raise Problem(503, "the chain left the branch that was being sent: ask again")
+            found = view.rows(part if after is None else part.where(tuple_(*order) > after))
+        yield b"".join(map(write, found))
+        if len(found) < ROWS:
+            return
+        after = tuple(found[-1][column.name] for column in order)
 
 
 def _line(row: dict[str, Any]) -> bytes:

@@ -60,6 +60,8 @@ def test_status(client, story, ledger):
     assert status["head"] == story.world.chain.head() and status["pool"] == story.world.deployment.contracts["Pool"]
     assert status["counts"]["orders"] == len(ledger.orders) and status["counts"]["notes"] == len(ledger.leaves)
     assert status["counts"]["credentials"] == ledger.credential_count
+    verified = [one for one in everything(client, "/v1/proofs") if one["verified"]]
+    assert status["counts"]["proofs"] == len(verified)
 
 
 def test_states_are_those_of_the_contract(client, story):
