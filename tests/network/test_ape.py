@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from offchain.contracts import artifact
 from scripts.network import Plan, free_port_base, start
 
+pytestmark = pytest.mark.timeout(1200)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,7 +25,7 @@ def ape(*arguments, typed=""):
         input=typed,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -60,4 +63,4 @@ def deploy_token(network):
         .build_transaction({"from": faucet.address, "nonce": 0})
     )
     sent = web3.eth.send_raw_transaction(faucet.sign_transaction(transaction).raw_transaction)
-    return web3.eth.wait_for_transaction_receipt(sent, 90)["contractAddress"]
+    return web3.eth.wait_for_transaction_receipt(sent, 300)["contractAddress"]

@@ -186,7 +186,7 @@ def test_unbonded_stake_is_no_turn(ready, world):
     relayers = world.chain.contract("Relayers").functions
     world.chain.send(world.accounts["relayer"], relayers.unbond(1_000 * 10**18))
     assert failed(ready, "stake", "no turn in the rotation")
-    world.chain.web3.provider.make_request("evm_revert", [before])
+    world.go_back(before)
 
 
 def test_a_key_that_ages_out(ready, world, monkeypatch):

@@ -235,7 +235,7 @@ def test_an_epoch_that_changed_meanwhile_is_not_sent(world, leaders, monkeypatch
     world.go_to(world.market.windows(epoch).settle + CONFIRMATIONS)
 
     def reorganise(*args):
-        rpc("evm_revert", [before])
+        world.go_back(before)
         return prove(*args)
 
     monkeypatch.setattr(circuits, "prove", reorganise)
