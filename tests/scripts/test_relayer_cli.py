@@ -21,7 +21,7 @@ DEPTH = 5
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with anvil() as url:
-        yield build_world(url, tmp_path_factory.mktemp("world"), settle_blocks=2_000)
+        yield build_world(url, tmp_path_factory.mktemp("world"), settle_blocks=20_000)
 
 
 @pytest.fixture(scope="module")
