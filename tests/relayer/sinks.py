@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from relayer.telemetry.metrics import PREFIX
 from scripts.services.postgres import PostgresServer
 from scripts.services.redis import RedisServer
 
@@ -87,5 +88,10 @@ def files(folder: Path, start: str) -> bytes:
 
 
 def scraped(port: int) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
         return answer.read()
+
+
+def sample(scrape: bytes, name: str) -> float:
+    """A relayer's metric without labels, as a scrape has it."""
+    return float(re.search(rf"^{PREFIX}_{name} (\S+)$", scrape.decode(), re.M)[1])
