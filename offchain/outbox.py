@@ -253,7 +253,7 @@ class Outbox:
             return
         me = self.account.address
         for nonce in range(self.chain.nonce(me, "pending"), min(send.nonce for send in unmined)):
-            with self.store.session() as session:
+            with self.store.reading() as session:
                 ours = session.exec(select(Send).where(Send.sender == me, Send.nonce == nonce)).one_or_none()
             if ours is not None and ours.sealed:
                 self._reopen(ours, head)
@@ -267,7 +267,7 @@ class Outbox:
         if self._seen is not None and self.chain.block_hash(self._seen[0]) == self._seen[1]:
             self._look_at(head)
             return
-        with self.store.session() as session:
+        with self.store.reading() as session:
             mine = select(Send).where(Send.sender == self.account.address, Send.sealed.is_not(None))
             ended = list(session.exec(mine.where(Send.state.not_in(OPEN)).order_by(Send.nonce)))
         included = self.chain.inclusions([tx for send in ended for tx in _hashes(send)]) if ended else {}

@@ -313,7 +313,7 @@ class Journal:
 
     def load(self) -> tuple[list[Event], dict[int, bytes]]:
         """(events in chain order, hashes of the blocks taken in up to)."""
-        with self.store.session() as session:
+        with self.store.reading() as session:
             rows = session.exec(select(EventRow).order_by(EventRow.block, EventRow.index)).all()
             tips = {tip.number: bytes.fromhex(tip.hash) for tip in session.exec(select(Tip))}
         return [_event(row) for row in rows], tips

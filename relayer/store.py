@@ -51,13 +51,13 @@ class Store(base.Store):
     # --- Tasks ---
 
     def task(self, stage: str, market: int, epoch: int) -> Task | None:
-        with self.session() as session:
+        with self.reading() as session:
             where = (Task.stage == stage, Task.market == market, Task.epoch == epoch)
             return session.exec(select(Task).where(*where)).one_or_none()
 
     def tasks(self, *states: str, limit: int = 1000) -> list[Task]:
         """The newest tasks, of all states if none is named."""
-        with self.session() as session:
+        with self.reading() as session:
             found = select(Task).order_by(Task.id.desc()).limit(limit)
             return list(session.exec(found.where(Task.state.in_(states)) if states else found))
 
@@ -82,7 +82,7 @@ class Store(base.Store):
 
     def timings(self, circuit: str) -> list[float]:
         """Seconds of the last proofs of a circuit, the newest first."""
-        with self.session() as session:
+        with self.reading() as session:
             found = select(Timing.seconds).where(Timing.circuit == circuit).order_by(Timing.id.desc())
             return list(session.exec(found))
 

@@ -81,7 +81,7 @@ class Reporter:
         if not events:
             return
         touched = set()
-        with self.store.transaction() as session:
+        with self.store.session() as session:
             for event in events:
                 named = event.order and reports.parse_client_id(event.order.client_id)
                 row = lock_order(session, *named) if named else None

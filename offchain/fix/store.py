@@ -5,8 +5,7 @@ it gets its number when it first goes on the wire. So none is lost or made twice
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Engine, Text, UniqueConstraint, delete
@@ -14,6 +13,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from offchain.agent.desk import ENDED
 from offchain.fix.wire import Pairs
+from offchain.store import Store
 
 
 class FixSession(SQLModel, table=True):
@@ -90,42 +90,37 @@ class Numbered:
     message: Outgoing
 
 
-class FixStore:
+class FixStore(Store):
     """Each method is one short transaction."""
 
     def __init__(self, engine: Engine):
-        self.engine = engine
+        super().__init__(engine)
         SQLModel.metadata.create_all(engine, tables=TABLES)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
 
     # --- Numbers ---
 
     def numbers(self, name: str) -> tuple[int, int]:
         """(number of the next message in, of the next out)"""
-        with self.transaction() as session:
-            row = _session(session, name)
-            return row.next_in, row.next_out
+        with self.reading() as session:
+            row = session.get(FixSession, name)
+            return (row.next_in, row.next_out) if row else (1, 1)
 
     def take(self, name: str, next_in: int, replies: Iterable[Outgoing] = ()) -> None:
         """A message was dealt with: the next in is `next_in`, and these answers are to be sent."""
-        with self.transaction() as session:
+        with self.session() as session:
             _session(session, name).next_in = next_in
             queue(session, name, replies)
 
     def next_out(self, name: str) -> int:
         """Take the number of a message that is never sent again."""
-        with self.transaction() as session:
+        with self.session() as session:
             row = _session(session, name)
             row.next_out += 1
             return row.next_out - 1
 
     def reset(self, name: str) -> None:
         """Both count from 1 again. What was sent under old numbers is forgotten; what waits is sent under new ones."""
-        with self.transaction() as session:
+        with self.session() as session:
             row = _session(session, name)
             row.next_in = row.next_out = 1
             session.exec(delete(FixMessage).where(FixMessage.session == name, col(FixMessage.number).is_not(None)))
@@ -134,7 +129,7 @@ class FixStore:
 
     def send_waiting(self, name: str, now: int, limit: int = 500) -> list[Numbered]:
         """Number what waits, in the order in which it came; `now` is written down as the time of sending."""
-        with self.transaction() as session:
+        with self.session() as session:
             mine = (FixMessage.session == name, col(FixMessage.number).is_(None))
             waiting = session.exec(select(FixMessage).where(*mine).order_by(FixMessage.id).limit(limit)).all()
             if not waiting:
@@ -147,32 +142,32 @@ class FixStore:
 
     def sent(self, name: str, first: int, last: int) -> list[Numbered]:
         """What is to be sent again of numbers `first` to `last`."""
-        with self.transaction() as session:
+        with self.reading() as session:
             mine = (FixMessage.session == name, col(FixMessage.number).between(first, last))
             return [_numbered(row) for row in session.exec(select(FixMessage).where(*mine).order_by(FixMessage.number))]
 
     # --- Orders ---
 
     def order(self, name: str, cl_ord_id: str) -> FixOrder | None:
-        with self.transaction() as session:
+        with self.reading() as session:
             return session.get(FixOrder, (name, cl_ord_id))
 
     def keep_order(self, order: FixOrder) -> FixOrder:
         """Write an order down, before the desk is asked; what is there of it already is left as it is."""
-        with self.transaction() as session:
+        with self.session() as session:
             known = session.get(FixOrder, (order.session, order.cl_ord_id))
             return known or session.merge(order)
 
     def canceled(self, name: str, cl_ord_id: str) -> str | None:
         """The order that a cancel request of this ClOrdID was about."""
-        with self.transaction() as session:
+        with self.reading() as session:
             row = session.get(FixCancel, (name, cl_ord_id))
             return row and row.order
 
     def begin_cancel(self, name: str, cl_ord_id: str, order: str, replies: Iterable[Outgoing]) -> bool:
         """Write a cancel request down, before the desk is asked; False if the order's end was reported, or
         another request is not decided."""
-        with self.transaction() as session:
+        with self.session() as session:
             row = lock_order(session, name, order)
             if row is None or row.cancel or row.reported in ENDED:
                 return False
@@ -183,7 +178,7 @@ class FixStore:
 
     def refuse_cancel(self, name: str, cl_ord_id: str, order: str, reply: Outgoing) -> None:
         """The desk refused; unless the end of the order was reported meanwhile, which said so already."""
-        with self.transaction() as session:
+        with self.session() as session:
             row = lock_order(session, name, order)
             if row is not None and row.cancel == cl_ord_id:
                 row.cancel = ""
@@ -191,11 +186,11 @@ class FixStore:
 
     def undecided(self) -> list[FixOrder]:
         """Orders with a cancel request that is not decided."""
-        with self.transaction() as session:
+        with self.reading() as session:
             return list(session.exec(select(FixOrder).where(FixOrder.cancel != "")))
 
     def cursor(self) -> int:
-        with self.transaction() as session:
+        with self.reading() as session:
             row = session.get(FixCursor, 1)
             return row.sequence if row else 0
 

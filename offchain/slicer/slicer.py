@@ -32,6 +32,7 @@ from offchain.slicer.report import report
 from offchain.slicer.schedule import LOOKBACK, Randbelow
 from offchain.slicer.tables import STILL_OPEN, TABLES, ChildRow, ParentRow
 from offchain.slicer.tape import Tape
+from offchain.store import Store
 
 WAKE_SECONDS = 1.0
 """At the latest, when no event comes: an epoch begins without one."""
@@ -86,7 +87,7 @@ class Slicer:
     """
 
     def __init__(self, desk: Desk, engine: Engine, tape: Tape, randbelow: Randbelow = secrets.randbelow):
-        self.desk, self.engine, self.tape, self._randbelow = desk, engine, tape, randbelow
+        self.desk, self._store, self.tape, self._randbelow = desk, Store(engine), tape, randbelow
         self._heard = 0     # the last order event taken in: after a start, all of them once more
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -132,7 +133,7 @@ class Slicer:
 
     def parents(self, state: ParentState | None = None) -> list[Parent]:
         """The newest first."""
-        with self._session() as session:
+        with self._store.reading() as session:
             query = select(ParentRow).order_by(ParentRow.created.desc(), ParentRow.id)
             rows = session.exec(query if state is None else query.where(ParentRow.state == state)).all()
             return [_gather(session, row).shown for row in rows]
@@ -201,7 +202,7 @@ class Slicer:
         while told := self.desk.orders(self._heard, PAGE):
             mine = {order.client_id: order for order in told if order.source == SOURCE}
             parents = {order.account for order in mine.values()}
-            with self._session() as session, session.begin():
+            with self._store.session() as session:
                 for child in session.exec(select(ChildRow).where(col(ChildRow.parent).in_(parents))).all():
                     if (order := mine.get(child.client_id)) is not None:
                         _note(session.get(ParentRow, child.parent), child, order)
@@ -288,7 +289,7 @@ class Slicer:
     def _working(self) -> list[_Parent]:
         """Parents that may place children or have some open, the oldest first."""
         opened = exists().where(ChildRow.parent == ParentRow.id, STILL_OPEN)
-        with self._session() as session:
+        with self._store.reading() as session:
             query = select(ParentRow).where(or_(col(ParentRow.state).in_(WORKED), opened)).order_by(ParentRow.created)
             return [_gather(session, row) for row in session.exec(query)]
 
@@ -299,17 +300,14 @@ class Slicer:
         return found
 
     def _find(self, id: str) -> _Parent | None:
-        with self._session() as session:
+        with self._store.reading() as session:
             row = session.get(ParentRow, id)
             return None if row is None else _gather(session, row)
 
     def _write(self, *rows: ParentRow | ChildRow) -> None:
         """On disk before anyone is told."""
-        with self._session() as session, session.begin():
+        with self._store.session() as session:
             session.add_all(rows)
-
-    def _session(self) -> Session:
-        return Session(self.engine, expire_on_commit=False)
 
 
 def _gather(session: Session, row: ParentRow) -> _Parent:

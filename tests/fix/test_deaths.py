@@ -12,8 +12,8 @@ from tests.fix.counterparty import Hands, Ours
 
 NAME = "fix:DESK:a"
 ORDER = [(11, "a"), (55, 0), (54, 1), (60, "20261121-10:00:00"), (38, 10), (40, 2), (44, 500)]
-TRANSACTIONS = 22
-"""Of the whole play, the first of which only makes the session."""
+TRANSACTIONS = 16
+"""Of the whole play that write; what only reads leaves nothing half done."""
 
 
 class Death(BaseException):
@@ -28,10 +28,10 @@ class Mortal(FixStore):
         self.last, self.after, self.count = last, after, 0
 
     @contextmanager
-    def transaction(self):
+    def session(self):
         if self.count == self.last and not self.after:
             raise Death
-        with super().transaction() as session:
+        with super().session() as session:
             yield session
         self.count += 1
         if self.count == self.last + 1 and self.after:
@@ -100,7 +100,7 @@ def play(ours: Ours, desk: DeskDouble, other: Counterparty, heard: bool) -> None
 
 @pytest.mark.parametrize("heard", [True, False], ids=["heard", "unheard"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("last", range(1, TRANSACTIONS))
+@pytest.mark.parametrize("last", range(TRANSACTIONS))
 def test_a_death_at_any_transaction(desk, engine, last, after, heard):
     other = Counterparty()
     play(Ours(desk, Mortal(engine, last, after), Hands()), desk, other, heard)
@@ -121,7 +121,7 @@ def test_another_kind_of_database(desk, tmp_path):
     with postgres(tmp_path / "postgres") as server:
         store = Store.open(server.url)
         other = Counterparty()
-        play(Ours(desk, Mortal(store.engine, 12, True), Hands()), desk, other, False)
+        play(Ours(desk, Mortal(store.engine, 8, True), Hands()), desk, other, False)
         play(Ours(desk, FixStore(store.engine), Hands()), desk, other, True)
         store.close()
     assert [report[150] for report in other.reports] == ["A", "0", "F"]

@@ -242,7 +242,7 @@ def test_an_acceptor_that_stops_says_so_and_its_successor_goes_on(acceptors, des
 def test_a_peer_that_reads_nothing_is_cut_off_and_loses_nothing(acceptors):
     acceptor = acceptors(send_timeout=0.5)
     peer = Peer(acceptor.port).enter()
-    with acceptor.store.transaction() as session:
+    with acceptor.store.session() as session:
         queue(session, "DESK", [Outgoing("8", [(tags.EXEC_ID, str(i)), (58, "x" * 4_000)]) for i in range(500)])
     before = dict(counted)
     with suppress(OSError):
