@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +25,8 @@ from relayer.sender import Sender
 from relayer.service import Service, Settings
 from relayer.store import Journal, Store
 from relayer.telemetry import log, logs, metrics, tracing
-from scripts.cli.common import AsJson, CommandError, account, session, show
-from scripts.cli.relayer.common import RelayerAddress, carrier_fees, needed_address
+from scripts.cli.common import AsJson, CommandError, account, show
+from scripts.cli.relayer.common import RelayerAddress, carrier_fees, configured, needed_address
 
 GWEI = 10**9
 
@@ -51,10 +50,7 @@ def run(
 
     It may be killed at any instant: the next one goes on from its database and the chain.
     """
-    here = session()
-    settings = RelayerConfig.load(config, account=account_file, keys=keys, database=database)
-    if config is None:
-        settings = RelayerConfig(**asdict(settings) | {"rpc": here.rpc, "deployment": here.deployment_file})
+    settings = configured(config, account=account_file, keys=keys, database=database)
     if dry_run:
         return show(rehearsed(settings, needed_address(settings.account, relayer)), as_json)
     with service(settings) as working:
