@@ -7,11 +7,12 @@ holds: who must know keeps a count and a link elsewhere.
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, func, select
+
+from offchain.clock import unix_ms
 
 START = "00" * 32
 """The link before the first row."""
@@ -68,7 +69,7 @@ class HashChain:
         """Add a row, kept with the transaction; longer texts are cut."""
         self._alone(connection)
         number, before = self.head(connection)
-        row = (number + 1, time.time_ns() // 1_000_000, *map(self._storable, texts))
+        row = (number + 1, unix_ms(), *map(self._storable, texts))
         row = (*row, link(before, row))
         connection.execute(self.table.insert().values(dict(zip(self.table.c.keys(), row, strict=True))))
         return row

@@ -45,9 +45,9 @@ class Torn(Busy):
     """What this process remembers may not be what the database holds: it must end, and read it back."""
 
 
-def big(**options) -> Any:
-    """A column of 64 bits."""
-    return Field(sa_column=Column(BigInteger, **options))
+def big(default: Any = ..., **options) -> Any:
+    """A column of 64 bits, which may hold nothing only where that is its default."""
+    return Field(default, sa_column=Column(BigInteger, nullable=default is None, **options))
 
 
 class Meta(SQLModel, table=True):
@@ -95,13 +95,13 @@ class Send(SQLModel, table=True):
     key: str
     name: str
     state: str = Field(index=True)
-    nonce: int = big(nullable=False)
+    nonce: int = big()
     max_fee: str
     tip: str
     hashes: str = Field(sa_column=Column(Text, nullable=False))
     sealed: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
-    sent_block: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    block: int | None = Field(default=None, sa_column=Column(BigInteger))
+    sent_block: int = big(default=0)
+    block: int | None = big(default=None)
     block_hash: str | None = None
     gas_used: int | None = None
     ok: bool | None = None

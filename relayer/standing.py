@@ -10,11 +10,11 @@ from functools import cached_property
 from offchain.babyjubjub import Point
 from offchain.chain import Chain
 from offchain.ledger import Ledger
+from offchain.orders import ENDED
 from offchain.records import EpochRecord, EpochState, Windows
 
 NOBODY = "0x" + 40 * "0"
 PACE_BLOCKS = 50
-ENDED = (EpochState.SETTLED, EpochState.EMPTY, EpochState.FAILED, EpochState.VOID)
 
 
 def pace(chain: Chain, head: int) -> float:

@@ -3,7 +3,7 @@
 Nothing in it is secret: tasks are names and numbers.
 """
 
-from sqlalchemy import BigInteger, Column, UniqueConstraint, delete
+from sqlalchemy import UniqueConstraint, delete
 from sqlmodel import Field, SQLModel, select
 
 from offchain import store as base
@@ -23,13 +23,13 @@ class Task(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("stage", "market", "epoch"),)
     id: int | None = Field(default=None, primary_key=True)
     stage: str = Field(index=True)
-    market: int = big(nullable=False)
-    epoch: int = big(nullable=False)
+    market: int = big()
+    epoch: int = big()
     state: str = Field(index=True)
     attempts: int = 0
-    next_block: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    deadline: int | None = Field(default=None, sa_column=Column(BigInteger))
-    block: int | None = Field(default=None, sa_column=Column(BigInteger))
+    next_block: int = big(default=0)
+    deadline: int | None = big(default=None)
+    block: int | None = big(default=None)
     send_key: str | None = None
     error: str | None = None
 
@@ -40,7 +40,7 @@ class Timing(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     circuit: str = Field(index=True)
     seconds: float
-    block: int = big(nullable=False)
+    block: int = big()
 
 
 class Store(base.Store):

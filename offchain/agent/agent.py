@@ -12,7 +12,7 @@ import structlog
 from web3.exceptions import Web3Exception
 
 from offchain.agent import desk, moves
-from offchain.agent.book import Entry, Transfer, now
+from offchain.agent.book import Entry, Transfer
 from offchain.agent.closing import Closing
 from offchain.agent.commits import Commits
 from offchain.agent.core import Core, View, choose_epoch
@@ -39,6 +39,7 @@ from offchain.agent.moves import Moves
 from offchain.agent.purse import Look
 from offchain.agent.reconcile import Reconcile
 from offchain.chain import ChainError, as_address
+from offchain.clock import unix_ms
 from offchain.field import check_range
 from offchain.holdings import OwnedNote
 from offchain.notes import AMOUNT_BITS, Side
@@ -130,7 +131,7 @@ class Agent(Desk):
         balances = tuple(self.purse.balances(look))
         before = {one.asset: one for one in self.core.view.balances}
         markets = {number: self._market(number, head) for number in sorted(self.purse.ledger.markets)}
-        self.core.view = View(head, look.block, self.core.block_seconds(head), now(), markets, balances)
+        self.core.view = View(head, look.block, self.core.block_seconds(head), unix_ms(), markets, balances)
         for one in balances:
             if before and before.get(one.asset) != one:
                 self.book.write(tell="balance", **_amounts(one))
@@ -179,7 +180,7 @@ class Agent(Desk):
                 raise TicketRefused("duplicate_id", f"{ticket.client_id} is a movement's: choose a new client_id")
             order = DeskOrder(
                 ticket.client_id, ticket.market, ticket.epoch, Side(ticket.side), ticket.quantity, ticket.price,
-                ticket.source, ticket.account, OrderState.ACCEPTED, created=now(),
+                ticket.source, ticket.account, OrderState.ACCEPTED, created=unix_ms(),
             )  # fmt: skip
             try:
                 self._check(ticket)
@@ -291,7 +292,7 @@ class Agent(Desk):
     def status(self) -> AgentStatus:
         view, reason, own = self.core.view, self.book.fact(KILLED), self.core.courier.own
         problems = list(self.core.problems.values())
-        if view.last_round and now() - view.last_round > SILENT_MS:
+        if view.last_round and unix_ms() - view.last_round > SILENT_MS:
             problems.append("no round has ended for a minute: does the chain's node answer, does the chain go on?")
         return AgentStatus(
             self.chain.chain_id, self.chain.deployment.contracts["Pool"], own.name if own else None,
@@ -322,7 +323,7 @@ class Agent(Desk):
         word = int(asset, 16)
         if word not in self.purse.symbols:
             raise TicketRefused("bad_ticket", f"{asset} is no token of this deployment")
-        asked = Movement(key, kind, as_address(word), amount, recipient, MovementState.ACCEPTED, created=now())
+        asked = Movement(key, kind, as_address(word), amount, recipient, MovementState.ACCEPTED, created=unix_ms())
         with self.book.lock:
             if (known := self.book.transfers.get(key)) is not None:
                 made = known.movement

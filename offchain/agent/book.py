@@ -10,7 +10,6 @@ the institution's own, in clear.
 import json
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +25,7 @@ from sqlmodel import Field, Session, SQLModel, func, select
 from offchain import store as base
 from offchain.agent.desk import DeskEvent, DeskOrder, Movement, MovementState, OrderState
 from offchain.calls import Call
+from offchain.clock import unix_ms
 from offchain.keys import ShieldedKey
 from offchain.notes import Side
 from offchain.store import Meta, StoreError, Torn, big
@@ -41,7 +41,7 @@ class OrderRow(SQLModel, table=True):
 
     __tablename__ = "desk_order"
     client_id: str = Field(primary_key=True)
-    sequence: int = big(nullable=False, index=True)
+    sequence: int = big(index=True)
     body: str = Field(sa_column=Column(Text, nullable=False))
 
 
@@ -211,10 +211,10 @@ class Book(base.Store):
                 if isinstance(change, Entry) and tell == "order":
                     number = self.sequence + len(events) + 1
                     change = replace(change, order=replace(change.order, sequence=number))
-                    events.append(DeskEvent(number, now(), "order", change.order))
+                    events.append(DeskEvent(number, unix_ms(), "order", change.order))
                 done.append(change)
             if tell not in (None, "order"):
-                events.append(DeskEvent(self.sequence + 1, now(), tell, None, data))
+                events.append(DeskEvent(self.sequence + 1, unix_ms(), tell, None, data))
             with self._writing() as session:
                 for change in done:
                     self._put(session, change, (calls or {}).get(getattr(change, "key", "")))
@@ -339,11 +339,6 @@ def _term(session: Session, opening: bool = False) -> int:
     """How often the book was opened to be written; nobody opens it before this transaction has ended."""
     found = session.get(Meta, TERM, with_for_update=True if opening else {"read": True})
     return 0 if found is None else int(found.value)
-
-
-def now() -> int:
-    """Unix milliseconds."""
-    return time.time_ns() // 10**6
 
 
 def _order(data: dict) -> DeskOrder:

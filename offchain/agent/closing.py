@@ -6,12 +6,13 @@ cared for like the agent's own.
 
 from dataclasses import replace
 
-from offchain.agent.book import Entry, Parcel, now
+from offchain.agent.book import Entry, Parcel
 from offchain.agent.core import Core
 from offchain.agent.desk import CHAIN_PREFIX, DeskOrder, OrderState
 from offchain.agent.purse import Sight
 from offchain.agent.reconcile import unbooked
 from offchain.chain import ChainError
+from offchain.clock import unix_ms
 from offchain.orders import ENDED, FORFEITS, Fate
 from offchain.records import EpochState
 from offchain.store import Busy
@@ -104,7 +105,7 @@ class Closing:
         order, terms = sight.placed.order, sight.placed.order.terms
         found = DeskOrder(
             name, order.market, order.epoch, terms.side, terms.quantity, terms.price, "chain", "", OrderState.ACCEPTED,
-            quota_nullifier=sight.word, created=now(),
+            quota_nullifier=sight.word, created=unix_ms(),
         )  # fmt: skip
         return Entry(found)
 

@@ -7,12 +7,13 @@ it is built once, and sent by one account's outbox under one key.
 from dataclasses import replace
 from typing import Any
 
-from offchain.agent.book import Parcel, Transfer, now
+from offchain.agent.book import Parcel, Transfer
 from offchain.agent.core import Core
 from offchain.agent.courier import AccountRoute, Route, ServiceRoute
 from offchain.agent.desk import AUTO, Movement, MovementState
 from offchain.carrier import CarrierError
 from offchain.chain import as_address
+from offchain.clock import unix_ms
 from offchain.coins import InsufficientFunds, NeedsConsolidation, NotSpendableYet
 from offchain.holdings import OwnedNote
 
@@ -98,7 +99,7 @@ class Moves:
             if chosen and (held := self.purse.pick_these(key, words)):
                 movement = Movement(
                     key, "consolidation", as_address(asset), sum(own.note.amount for own in held), None,
-                    MovementState.ACCEPTED, created=now(),
+                    MovementState.ACCEPTED, created=unix_ms(),
                 )  # fmt: skip
                 joining.add(movement.asset)
                 self.book.write(Transfer(movement, words))

@@ -6,12 +6,12 @@ What becomes of an order is reported from the desk's events, not from here. A me
 
 import re
 import secrets
-import time
 from collections.abc import Iterator
 
 import structlog
 
 from offchain.agent.desk import CLIENT_ID, CLIENT_ID_IS, Desk, DeskOrder, OrderState, Ticket, TicketRefused, UnknownOrder
+from offchain.clock import unix_ms
 from offchain.fix import dictionary as types
 from offchain.fix import reports, tags
 from offchain.fix.settings import Settings
@@ -244,7 +244,7 @@ class Application:
         row = self.store.order(name, cl_ord_id) or FixOrder(
             session=name, cl_ord_id=cl_ord_id, symbol=str(order.market)
         )  # fmt: skip
-        return reports.order_status(order, row, _exec_id(), _now(), more)
+        return reports.order_status(order, row, _exec_id(), unix_ms(), more)
 
 
 def _whole(message: Message, tag: int, name: str, unit: str, reason: str) -> int:
@@ -274,7 +274,7 @@ def _rejected(
         [
             (tags.ORDER_ID, reports.NO_ORDER), (tags.EXEC_ID, _exec_id()), (tags.EXEC_TYPE, kind),
             (tags.ORD_STATUS, reports.REJECTED), (tags.ORD_REJ_REASON, refused.reason), *said,
-            (tags.LEAVES_QTY, "0"), (tags.CUM_QTY, "0"), (tags.AVG_PX, "0"), (tags.TRANSACT_TIME, stamp(_now())),
+            (tags.LEAVES_QTY, "0"), (tags.CUM_QTY, "0"), (tags.AVG_PX, "0"), (tags.TRANSACT_TIME, stamp(unix_ms())),
             (tags.TEXT, refused.text), *(more or []),
         ],
     )  # fmt: skip
@@ -283,7 +283,7 @@ def _rejected(
 def _pending_cancel(order: DeskOrder, row: FixOrder, cl_ord_id: str) -> Outgoing:
     named = FixOrder(session=row.session, cl_ord_id=cl_ord_id, symbol=row.symbol, account=row.account)
     kind, original = reports.PENDING_CANCEL, [(tags.ORIG_CL_ORD_ID, row.cl_ord_id)]
-    return reports.execution(order, named, _exec_id(), kind, kind, _now(), order.quantity, original)
+    return reports.execution(order, named, _exec_id(), kind, kind, unix_ms(), order.quantity, original)
 
 
 def _not_canceled(order: DeskOrder, cl_ord_id: str, reason: str, text: str) -> Outgoing:
@@ -300,7 +300,3 @@ def _business_reject(message: Message, reason: str, text: str) -> Outgoing:
 def _exec_id() -> str:
     """Of a report that no event of the desk made."""
     return f"r{secrets.token_hex(8)}"
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

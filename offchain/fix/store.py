@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Engine, Text, UniqueConstraint, delete
+from sqlalchemy import Column, Engine, Text, UniqueConstraint, delete
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from offchain.agent.desk import ENDED
 from offchain.fix.wire import Pairs
-from offchain.store import Store
+from offchain.store import Store, big
 
 
 class FixSession(SQLModel, table=True):
@@ -21,8 +21,8 @@ class FixSession(SQLModel, table=True):
 
     __tablename__ = "fix_session"
     name: str = Field(primary_key=True)
-    next_in: int = Field(default=1, sa_column=Column(BigInteger, nullable=False))
-    next_out: int = Field(default=1, sa_column=Column(BigInteger, nullable=False))
+    next_in: int = big(default=1)
+    next_out: int = big(default=1)
 
 
 class FixMessage(SQLModel, table=True):
@@ -34,8 +34,8 @@ class FixMessage(SQLModel, table=True):
     session: str = Field(index=True)
     type: str
     body: str = Field(sa_column=Column(Text, nullable=False))
-    number: int | None = Field(default=None, sa_column=Column(BigInteger))
-    sent: int | None = Field(default=None, sa_column=Column(BigInteger))
+    number: int | None = big(default=None)
+    sent: int | None = big(default=None)
 
 
 class FixOrder(SQLModel, table=True):
@@ -67,7 +67,7 @@ class FixCursor(SQLModel, table=True):
 
     __tablename__ = "fix_cursor"
     id: int = Field(default=1, primary_key=True)
-    sequence: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    sequence: int = big(default=0)
 
 
 TABLES = [kind.__table__ for kind in (FixSession, FixMessage, FixOrder, FixCancel, FixCursor)]

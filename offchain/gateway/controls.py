@@ -4,7 +4,6 @@ They hold for every order, whichever way it comes: the desk asks `Controls.check
 """
 
 import json
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from offchain.agent.desk import Desk, Snapshot, Ticket, TicketRefused, UnknownOrder
+from offchain.clock import unix_ms
 from offchain.gateway import book
 from offchain.gateway.book import Book
 from offchain.gateway.decisions import Decisions, append
@@ -46,9 +46,7 @@ class Controls:
     `initial` limits hold where none were ever set. `clock` gives milliseconds since 1970. Thread-safe.
     """
 
-    def __init__(
-        self, desk: Desk, engine: Engine, initial: Limits = Limits(), clock: Callable[[], int] = lambda: time.time_ns() // 10**6
-    ):  # fmt: skip
+    def __init__(self, desk: Desk, engine: Engine, initial: Limits = Limits(), clock: Callable[[], int] = unix_ms):
         prepare(engine)
         self._desk, self._engine, self._clock, self._lock = desk, engine, clock, Lock()
         self.decisions, self.book = Decisions(engine), Book(desk, engine)

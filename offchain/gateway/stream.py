@@ -7,13 +7,13 @@ and wakes every client; each reads on from its own place, so that a slow one hol
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Awaitable
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from offchain.agent.desk import DeskEvent
+from offchain.clock import unix_ms
 from offchain.gateway.auth import Holder, Scope
 from offchain.gateway.problems import Problem, problem
 from offchain.gateway.shapes import Event
@@ -115,7 +115,7 @@ async def _follow(socket: WebSocket, holder: Holder) -> None:
                 await _send(socket.send_text(_text(event)))
                 after = event.sequence
             if not events and not await _first(gone, gateway.hub.wait(after, gateway.settings.heartbeat_seconds)):
-                await _send(socket.send_json({"kind": "heartbeat", "time": time.time_ns() // 1_000_000}))
+                await _send(socket.send_json({"kind": "heartbeat", "time": unix_ms()}))
     finally:
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)

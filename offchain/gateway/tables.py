@@ -2,11 +2,11 @@
 
 from contextlib import AbstractContextManager
 
-from sqlalchemy import BigInteger, Column, Engine, LargeBinary, Text
+from sqlalchemy import Column, Engine, LargeBinary, Text
 from sqlmodel import Field, Session, SQLModel
 
 from offchain.gateway.decisions import CHAIN
-from offchain.store import Store
+from offchain.store import Store, big
 
 
 class ApiKey(SQLModel, table=True):
@@ -19,9 +19,9 @@ class ApiKey(SQLModel, table=True):
     digest: str
     per_second: float
     burst: int
-    created: int = Field(sa_column=Column(BigInteger, nullable=False))
-    expires: int | None = Field(default=None, sa_column=Column(BigInteger))
-    revoked: int | None = Field(default=None, sa_column=Column(BigInteger))
+    created: int = big()
+    expires: int | None = big(default=None)
+    revoked: int | None = big(default=None)
 
 
 class Setting(SQLModel, table=True):
@@ -29,7 +29,7 @@ class Setting(SQLModel, table=True):
 
     __tablename__ = "gateway_setting"
     name: str = Field(primary_key=True)
-    version: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    version: int = big(default=0)
     value: str = Field(sa_column=Column(Text, nullable=False))
 
 
@@ -38,8 +38,8 @@ class FillRow(SQLModel, table=True):
 
     __tablename__ = "gateway_fill"
     client_id: str = Field(primary_key=True)
-    sequence: int = Field(sa_column=Column(BigInteger, nullable=False, index=True))
-    market: int = Field(sa_column=Column(BigInteger, nullable=False))
+    sequence: int = big(index=True)
+    market: int = big()
     side: int
     lots: str
     price: str
@@ -53,11 +53,11 @@ class Hook(SQLModel, table=True):
     url: str
     kinds: str
     secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    created: int = Field(sa_column=Column(BigInteger, nullable=False))
-    delivered: int = Field(sa_column=Column(BigInteger, nullable=False))
+    created: int = big()
+    delivered: int = big()
     attempts: int = 0
-    failing_since: int | None = Field(default=None, sa_column=Column(BigInteger))
-    next_attempt: int | None = Field(default=None, sa_column=Column(BigInteger))
+    failing_since: int | None = big(default=None)
+    next_attempt: int | None = big(default=None)
     state: str = "active"
     error: str | None = None
 

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlmodel import func, select
 
 from offchain.agent.desk import Desk, DeskEvent
+from offchain.clock import unix_ms
 from offchain.gateway.decisions import append
 from offchain.gateway.outbound import Forbidden, Unreachable, addresses, post, target
 from offchain.gateway.seal import Box, SealBroken
@@ -57,7 +58,7 @@ class Webhooks:
             raise HookRefused(f"the last event is {last}: there is none after {after} to begin with")
         id, secret = secrets.token_hex(8), secrets.token_bytes(SECRET_BYTES)
         hook = Hook(
-            id=id, url=url, kinds=" ".join(sorted(set(kinds))), secret=self._box.seal(secret, id), created=_now(),
+            id=id, url=url, kinds=" ".join(sorted(set(kinds))), secret=self._box.seal(secret, id), created=unix_ms(),
             delivered=last if after is None else after,
         )  # fmt: skip
         with transaction(self._engine) as session:
@@ -119,7 +120,7 @@ class Webhooks:
                 event = self._next(hook)
                 if event is None:
                     self._wait(lambda: self._last > hook.delivered or self._gone(id), 60.0)
-                elif (left := (hook.next_attempt or 0) - _now()) > 0:
+                elif (left := (hook.next_attempt or 0) - unix_ms()) > 0:
                     self._wait(lambda: self._gone(id), left / 1_000)
                 else:
                     self._attempt(hook, event)
@@ -134,7 +135,7 @@ class Webhooks:
             hook.delivered, hook.attempts = event.sequence, 0
             hook.failing_since = hook.next_attempt = hook.error = None
             return self._keep(hook)
-        settings, now = self._settings, _now()
+        settings, now = self._settings, unix_ms()
         wait = min(settings.hook_longest_wait, settings.hook_first_wait * 2 ** min(hook.attempts, 60))
         hook.attempts, hook.error = hook.attempts + 1, problem
         hook.failing_since = hook.failing_since or now
@@ -188,7 +189,3 @@ class Webhooks:
     def _wait(self, until: Callable[[], bool], seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: until() or not self._running, seconds)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from offchain.field import RangeError, decimal
 from offchain.gateway.routes import Reader, Trader, asking
-from offchain.gateway.shapes import Told, told
+from offchain.gateway.shapes import Items, told
 from offchain.notes import BPS, QUANTITY_BITS, Side
 from offchain.slicer.parents import (
     MAX_EPOCHS,
@@ -65,15 +65,11 @@ ChildTold = told("ChildTold", Child, "n epoch")
 ReportTold = told("ReportTold", Report, "slippage_bps participation_bps", parent=ParentTold, children=list[ChildTold])
 
 
-class Parents(Told):
-    items: list[ParentTold]
-
-
 def router(slicer: Slicer) -> APIRouter:
     """Paths under /v1/parents. Who starts and steers a parent stands in the gateway's log of decisions."""
     routes = APIRouter(prefix="/v1/parents")
 
-    @routes.get("", response_model=Parents)
+    @routes.get("", response_model=Items[ParentTold])
     def parents(holder: Reader, state: ParentState | None = None) -> dict[str, list[Parent]]:
         """Parent orders, the newest first."""
         return {"items": slicer.parents(state)}

@@ -7,7 +7,6 @@ filled, so that no parent is ever overfilled.
 
 import secrets
 import threading
-import time
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, col, exists, or_, select
 
 from offchain.agent.desk import Desk, DeskOrder, MarketView, OrderState, Ticket, TicketRefused, UnknownOrder
+from offchain.clock import unix_ms
 from offchain.notes import Side
 from offchain.slicer import schedule
 from offchain.slicer.parents import (
@@ -338,7 +338,7 @@ def _bring(row: ParentRow, child: ChildRow, state: OrderState, reason: str | Non
 def _row(order: ParentOrder, view: MarketView) -> ParentRow:
     words = {name: str(getattr(order, name)) for name in ("quantity", "price", "minimum")}
     arrival = None if view.reference is None else str(view.reference)
-    created = time.time_ns() // 10**6
+    created = unix_ms()
     return ParentRow(**asdict(order) | words, state=ParentState.RUNNING, arrival=arrival, created=created)
 
 

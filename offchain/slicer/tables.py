@@ -1,29 +1,23 @@
 """What a slicer must remember through a death, in the agent's database. Numbers that may pass 63 bits are text."""
 
-from typing import Any
-
-from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel, and_, col, or_
 
 from offchain.agent.desk import ENDED, OrderState
 from offchain.notes import Side
 from offchain.slicer.parents import Child, ParentOrder, Strategy
-
-
-def _big(**options) -> Any:
-    return Field(sa_column=Column(BigInteger, nullable=False, **options))
+from offchain.store import big
 
 
 class ParentRow(SQLModel, table=True):
     __tablename__ = "slicer_parent"
     id: str = Field(primary_key=True)
-    market: int = _big()
+    market: int = big()
     side: int
     quantity: str
     price: str
     strategy: str
-    start: int = _big()
-    end: int = _big()
+    start: int = big()
+    end: int = big()
     minimum: str
     jitter_bps: int
     rate_bps: int | None
@@ -31,7 +25,7 @@ class ParentRow(SQLModel, table=True):
     state: str = Field(index=True)
     arrival: str | None = None
     reason: str | None = None
-    created: int = _big()
+    created: int = big()
 
     @property
     def order(self) -> ParentOrder:
@@ -47,7 +41,7 @@ class ChildRow(SQLModel, table=True):
 
     __tablename__ = "slicer_child"
     parent: str = Field(primary_key=True, foreign_key="slicer_parent.id")
-    epoch: int = _big(primary_key=True, autoincrement=False)
+    epoch: int = big(primary_key=True, autoincrement=False)
     n: int
     quantity: str
     state: str | None = None

@@ -130,7 +130,7 @@ def test_waits_grow_and_end(desk, engine, controls, settings, monkeypatch):
         raise Unreachable("ConnectError")
 
     hooks = Webhooks(desk, engine, replace(settings, hook_first_wait=1.0, hook_longest_wait=10.0, hook_give_up=60.0), post)
-    monkeypatch.setattr(webhooks, "_now", lambda: now[0])
+    monkeypatch.setattr(webhooks, "unix_ms", lambda: now[0])
     monkeypatch.setattr(hooks, "_wait", lambda until, seconds: now.__setitem__(0, now[0] + int(1_000 * seconds)))
     trade(desk, 1)
     hooks.start()
