@@ -74,10 +74,6 @@ def add(p: Point, q: Point) -> Point:
     return _affine(_add(_project(p), _project(q)))
 
 
-def negate(point: Point) -> Point:
-    return Point(-point.x % R, point.y)
-
-
 def mul(scalar: int, point: Point) -> Point:
     """scalar·point for any scalar in [0, 2^256)."""
     check_range(scalar, 0, 1 << 256, "scalar")

@@ -16,7 +16,6 @@ from offchain.poseidon import squeeze
 
 AUDIT_BLOCK = 16
 AUDIT_HEADER = 2
-MEMO_WORDS = 8
 SETTLEMENT_KIND = 2
 SIGNATURE_DOMAIN = keccak256(b"shadowpool.v1.reveal")
 

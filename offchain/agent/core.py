@@ -38,7 +38,7 @@ class Ahead:
 class Settings:
     """`wait_epochs`: how many windows a ticket waits for funds, places or a pause; `commit_seconds`: a commit's proof
     before the first was timed; `alert_blocks` before the reveal's end an order still sealed is a problem;
-    `max_fees` in base units by asset word, for a carrier's service; `in_my_name`: `own` may carry too."""
+    `max_fees` in base units by asset word, for a carrier's service."""
 
     workers: int = 2
     poll_seconds: float = 0.25

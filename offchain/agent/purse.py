@@ -15,15 +15,13 @@ from offchain.agent.book import Entry, Parcel, Transfer
 from offchain.agent.desk import Balance
 from offchain.calls import Call, build_commit
 from offchain.chain import as_address
-from offchain.coins import choose
+from offchain.coins import MAX_INPUTS, choose
 from offchain.holdings import Fill, OwnedNote, PlacedOrder
 from offchain.issuer import Issued
 from offchain.notes import Terms
 from offchain.orders import OrderStatus, order_status
 from offchain.records import EpochState, OrderRecord, Windows
 from offchain.wallet import Wallet
-
-INPUTS = 2
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,7 @@ class Purse:
             symbol, decimals = self.symbols.get(asset, (as_address(asset), 0))
             locked = totals.get(asset, 0) - available
             found.append(
-                Balance(as_address(asset), symbol, decimals, len(free), available, locked, sum(spendable[:INPUTS]))
+                Balance(as_address(asset), symbol, decimals, len(free), available, locked, sum(spendable[:MAX_INPUTS]))
             )
         return found
 

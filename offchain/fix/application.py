@@ -21,7 +21,7 @@ from offchain.notes import Side
 
 log = structlog.get_logger()
 
-NO_MEANING_HERE = frozenset({21, 528, 529, 581, 582, 660})
+NO_MEANING_HERE = frozenset({tags.HANDL_INST, 528, 529, 581, 582, 660})
 """HandlInst, capacity and account types: they change nothing of how an order trades."""
 
 UNDERSTOOD = tags.HEADER | NO_MEANING_HERE | {

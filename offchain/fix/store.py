@@ -152,11 +152,11 @@ class FixStore(Store):
         with self.reading() as session:
             return session.get(FixOrder, (name, cl_ord_id))
 
-    def keep_order(self, order: FixOrder) -> FixOrder:
+    def keep_order(self, order: FixOrder) -> None:
         """Write an order down, before the desk is asked; what is there of it already is left as it is."""
         with self.session() as session:
-            known = session.get(FixOrder, (order.session, order.cl_ord_id))
-            return known or session.merge(order)
+            if session.get(FixOrder, (order.session, order.cl_ord_id)) is None:
+                session.add(order)
 
     def canceled(self, name: str, cl_ord_id: str) -> str | None:
         """The order that a cancel request of this ClOrdID was about."""

@@ -1,6 +1,6 @@
 """circuits/lib/curve.circom and settle_ladder.circom."""
 
-from offchain.babyjubjub import B8, GENERATOR, IDENTITY, L, Point, add, mul, mul_base, negate, torsion
+from offchain.babyjubjub import B8, GENERATOR, IDENTITY, L, Point, add, mul, mul_base, torsion
 from offchain.field import R, inverse
 from tests.ablation.harness import Subject, cut
 from tests.ablation.notes import hinted
@@ -48,7 +48,7 @@ def montgomery(point: Point) -> list[int]:
 def _step(s) -> list[int]:
     """2 acc ± Q for acc = 5 · 9 B, Q = 9 B."""
     q = mul_base(9)
-    return montgomery(add(mul_base(90), q if s.sign else negate(q)))
+    return montgomery(add(mul_base(90), q if s.sign else Point(-q.x % R, q.y)))
 
 
 def _alias(word: int) -> str:
