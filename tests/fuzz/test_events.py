@@ -6,16 +6,11 @@ import pytest
 from eth_abi import encode
 from eth_utils.abi import collapse_if_tuple
 
-from offchain import contracts
 from offchain.events import BadLog, EventType
+from tests.fuzz.followed import entries
 from tests.fuzz.mutate import R, survey
 
 EDGES = (0, 1, 2, 8, 32, 64, 2**31, 2**63, 2**64, 2**160, R, 2**255, 2**256 - 1)
-
-
-def entries() -> list[tuple[str, dict]]:
-    """(contract, ABI entry) of every event that a ledger follows."""
-    return [(name, e) for name in contracts.FOLLOWED for e in contracts.artifact(name).abi if e["type"] == "event"]
 
 
 def example(rng: Random, part: dict):

@@ -7,7 +7,7 @@ from offchain.events import Event
 from offchain.ledger import Diverged, Ledger
 from offchain.state import State
 from tests.fuzz.mutate import survey
-from tests.fuzz.test_events import entries
+from tests.fuzz.followed import entries
 
 EVENTS = 50
 NUMBERS = (0, 0, 0, 1, 1, 2, 3, 64, 2**20, 2**26, 2**32, 2**64, 2**160, 2**250, 2**256 - 1)

@@ -25,7 +25,7 @@ from offchain.ledger import Reorganised
 from offchain.paths import ROOT
 from scripts.bench.events import Made
 from scripts.bench.indexer import served
-from tests.indexer.test_kill import block, whole
+from tests.indexer.taken import block, whole
 
 PATIENCE = 300
 DEATHS = 6

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from random import Random
 
 from eth_account import Account
-from sqlalchemy import select
 
-from indexer import database, models
 from indexer.follow import Follower
 from offchain.chain import Chain
 from offchain.paths import ROOT
 from tests.indexer.conftest import new_branch
+from tests.indexer.taken import block, whole
 
 KILLS = 3
 PATIENCE = 300
@@ -52,11 +51,6 @@ def running(story, url: str, tmp_path, once: bool = False):
         log.close()
 
 
-def block(engine) -> int:
-    with engine.connect() as connection:
-        return connection.execute(select(models.Sync.block)).scalar() or 0
-
-
 def reach(process, engine, target: int, tmp_path) -> None:
     """Wait until the process took the target in."""
     deadline = time.monotonic() + PATIENCE
@@ -71,11 +65,6 @@ def subscribed(process, tmp_path) -> None:
     while PUSHED not in (tmp_path / "log").read_text():
         assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
         time.sleep(0.02)
-
-
-def whole(engine) -> str:
-    with engine.connect() as connection:
-        return database.digest(connection)
 
 
 def fresh(engines, chain) -> str:

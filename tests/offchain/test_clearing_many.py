@@ -14,7 +14,7 @@ import pytest
 from offchain import clearing
 from offchain.clearing import MAX_WORD, Clearing, clear, split
 from offchain.notes import BPS, Side, Terms, pay
-from tests.offchain.test_clearing import clears, offered, wanted
+from tests.offchain.books import clears, offered, wanted
 
 SEED = 20_240_229
 BOOKS = 100_000

@@ -15,7 +15,7 @@ from relayer import engine
 from relayer.aggregate import BOUNDS, FEWEST, aggregate
 from relayer.engine import CHUNK, PLAIN_BELOW, Book, clear, clear_book
 from scripts.bench.clearing import BATCHES, sorted_book
-from tests.offchain.test_clearing import ANY, OFFSET, book
+from tests.offchain.books import ANY, OFFSET, book
 
 BUY, SELL = Side.BUY, Side.SELL
 EDGES = [1, 2, 3, 2**32 - 1, 2**32, 2**32 + 1, 2**63 - 1, 2**63, MAX_WORD - 1, MAX_WORD]
