@@ -80,7 +80,7 @@ def _setting_up(credential: Path) -> list[dict]:
         {"fill": "Passphrase", "text": desk.PASSPHRASE}, {"fill": "The same again", "text": desk.PASSPHRASE},
         {"click": "Seal in this browser"}, {"see": ".badge", "text": "sealed in this browser"}, {"shot": "settings"},
         {"permit": []}, _NOTIFY, {"see": "[role=alert]", "text": "does not allow it"},
-        {"count": "input:checked", "of": 0},
+        {"count": "main input:checked", "of": 0},
     ]  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _handing_over(office: desk.Office) -> list[dict]:
     return [
         {"say": "agent"}, {"go": "/desk/settings"}, {"fill": "Agent’s address", "text": office.address},
         {"fill": "API key", "text": office.token}, {"click": "Pair"}, {"see": ".lamp-good"},
-        {"permit": ["notifications"]}, _NOTIFY, {"see": "input:checked"}, {"shot": "paired"},
+        {"permit": ["notifications"]}, _NOTIFY, {"see": "main input:checked"}, {"shot": "paired"},
         {"ask": "open"}, {"go": "/desk/order"}, *_ticket(desk.HANDED),
         {"count": ".desk-checks .bad", "of": 0}, {"shot": "handing"}, {"click": "Hand it over"},
         {"see": ".task-done", "text": "by the agent"}, {"say": "committed"}, {"go": "/desk/blotter"},
