@@ -153,11 +153,16 @@ def withdraw(
     units: Amount,
     to: Annotated[str | None, typer.Option(help="A registered EVM address; else the wallet's own.")] = None,
     account_file: AccountFile = None,
+    carrier_file: CarrierFile = None,
+    carrier_url: CarrierUrl = None,
+    max_fee: MaxFee = "0",
     as_json: AsJson = False,
 ) -> None:
-    """Pay tokens out to an EVM address, in public."""
-    wallet = open_wallet(account_file)
-    show(receipt_row(wallet.withdraw(*_units(symbol, units), to or wallet.account.address)), as_json)
+    """Pay tokens out to an EVM address, in public; sent by the wallet itself unless a carrier is given."""
+    in_my_name = carrier_file is None and carrier_url is None
+    wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
+    fee, receiver = _fee(sender, symbol, max_fee), to or wallet.account.address
+    show(receipt_row(wallet.withdraw(*_units(symbol, units), receiver, fee, sender)), as_json)
 
 
 @app.command()

@@ -111,8 +111,11 @@ def test_an_order_s_whole_life_at_the_terminal(world, shadowpool, tmp_path):
     deep(world)
     before = world.chain.token(world.asset("BTC")).functions.balanceOf(ash.account.address)
     held = world.chain.call(before)
-    shadowpool("wallet", "withdraw", "BTC", "0.0001", key=ash.account)
-    assert world.chain.call(before) == held + 10_000
+    row = shadowpool("wallet", "withdraw", "BTC", "0.0001", key=ash.account)
+    assert world.chain.call(before) == held + 10_000 and sender(world, row) == ash.account.address
+    through = ("--carrier", str(tmp_path.parent / "carrier.json"))
+    row = shadowpool("wallet", "withdraw", "USD", "0.0001", *through, key=ash.account)
+    assert sender(world, row) == world.accounts["carrier"].address
 
 
 def sender(world: World, row: dict) -> str:
