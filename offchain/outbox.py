@@ -217,7 +217,7 @@ class Outbox:
     def _again(self, send: Send, head: int) -> None:
         """Take another nonce. What was emptied, because it would fail, ends as if that had been mined."""
         if _emptied(send):
-            send.state = SendState.REPLACED
+            send.state, send.block = SendState.REPLACED, head      # as of which block, so that it is forgotten in time
             self._keep(send)
             return
         sealed = self._unseal(send)

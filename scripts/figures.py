@@ -212,11 +212,12 @@ def _times(path: Path) -> list[float]:
 TESTS = "pytest -p no:ape_test"
 BENCH = BUILD / "bench"
 PROVING = ("circuits",)
+SERVICE = ("relayer", "offchain/outbox.py", "offchain/store.py", "contracts")
 SOURCES = (
     Source(sizes, CIRCUITS, "scripts.circuits build"),
     Source(contract_bytes, ARTIFACTS, "scripts.contracts build"),
-    Source(wallet, BENCH / "scan.json", "scripts.bench.api scan", 1, ("offchain/scan.py", "offchain/streams.py")),
-    Source(restore, BENCH / "restore.json", "scripts.bench.restore", 1, ("offchain/restore.py", "offchain/state.py")),
+    Source(wallet, BENCH / "scan.json", "scripts.bench.api scan", 1, ("offchain/scan.py", "offchain/streams.py", "offchain/holdings.py")),
+    Source(restore, BENCH / "restore.json", "scripts.bench.restore", 1, ("offchain/restore.py", "offchain/state.py", "offchain/holdings.py")),
     Source(gateway, BENCH / "gateway.json", "scripts.bench.gateway run", 1, ("offchain/gateway", "offchain/agent")),
     Source(model, BUILD / "model" / "model.json", "scripts.model", 1, ("scripts/model.py", "model")),
     Source(proofs, BENCH / "circuits.json", "scripts.bench.circuits", 1, PROVING),
@@ -224,7 +225,7 @@ SOURCES = (
     Source(fix, BENCH / "fix.json", "scripts.bench.fix", 2, ("offchain/fix", "tests/fix")),
     Source(comparison, BENCH / "prover.json", "scripts.bench.prover run", 3, PROVING),
     Source(workers, BENCH / "workers.json", "scripts.bench.workers", 3, ("relayer/proving", *PROVING)),
-    Source(browser, BENCH / "browser.json", "scripts.bench.browser", 3, ("frontend/sdk/src", *PROVING)),
+    Source(browser, BENCH / "browser.json", "scripts.bench.browser", 3, ("frontend/sdk/src", "frontend/src", *PROVING)),
     Source(indexer, BENCH / "indexer.json", "scripts.bench.indexer", 3, ("indexer",)),
     Source(api, BENCH / "api.json", "scripts.bench.api serve", 5, ("indexer",)),
     Source(gas, BENCH / "gas.json", "scripts.bench.gas", 5, ("contracts", "circuits")),
@@ -232,8 +233,8 @@ SOURCES = (
     Source(stateful, BUILD / "properties" / "summary.json", f"{TESTS} tests/properties", 5, ("contracts", "tests/properties")),
     Source(ablations, BUILD / "ablation" / "summary.json", f"{TESTS} tests/ablation", 10, ("circuits", "tests/ablation")),
     Source(fuzzing, BUILD / "fuzz", f"{TESTS} tests/fuzz tests/prover", 10, ("tests/fuzz", *PROVING)),
-    Source(faults, BUILD / "faults" / "faults.json", "scripts.faults", 40, ("relayer", "contracts")),
-    Source(load, BUILD / "load" / "load.json", "scripts.load", 45, ("relayer", "contracts")),
+    Source(faults, BUILD / "faults" / "faults.json", "scripts.faults", 40, SERVICE),
+    Source(load, BUILD / "load" / "load.json", "scripts.load", 45, SERVICE),
 )
 
 
@@ -250,6 +251,8 @@ def measure(
             found |= source.read(source.path)
         except FileNotFoundError as error:
             problem = problem or f"{error.filename} is missing"
+        except (LookupError, TypeError, ValueError) as error:
+            problem = problem or f"its file is of another form ({error!r})"
         if problem or (source.minutes and source.stale()):
             wanting.append(f"{what}: {problem or 'measured on older code'}; run `python -m {source.command}`")
         out.write_text(json.dumps(found, indent=2) + "\n")
