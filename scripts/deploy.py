@@ -49,7 +49,7 @@ UNBOUNDED = OracleBounds(lifetime=3_600, dispersion_bps=10_000, band_bps=2**128 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a deployment fixes. Lengths in blocks, stakes in units of the stake token.
+    """What a deployment fixes for ever; defaults are for development. Lengths in blocks, stakes in units of STAKE.
 
     `settle_sizes` are those of the settle circuits, ascending; if None, all that are built.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offchain.chain import Chain
-from offchain.deployment import Token
+from offchain.deployment import DEVELOPMENT_CHAIN_IDS, Token
 from offchain.field import check_range
 from scripts.cli.common import CommandError, checked_address
 from scripts.cli.toml import read, table
@@ -52,14 +52,14 @@ class Plan:
                 raise ValueError(f"{name}: one address stands there twice")
 
     @classmethod
-    def load(cls, file: Path) -> "Plan":
-        """Read a file; CommandError names it, the key, and what it may be."""
+    def load(cls, file: Path, chain_id: int) -> "Plan":
+        """Read a file for a chain; CommandError names it, the key, and what it may be."""
         needed = dict.fromkeys(OFFICES, str) | {"feeders": list}
         optional = {"settle_sizes": list, "tokens": dict, "parameters": dict, "oracle": dict}
         top = table(file, "", read(file), needed, optional)
         try:
             offices = (top[office] for office in OFFICES)
-            return cls(*offices, top["feeders"], top.get("tokens"), _parameters(file, top))
+            return cls(*offices, top["feeders"], top.get("tokens"), _parameters(file, top, chain_id))
         except ValueError as error:
             raise CommandError(f"{file}: {error}") from None
 
@@ -74,13 +74,19 @@ class Plan:
         return {symbol: Token(self.tokens[symbol], chain.call(asked)) for symbol, asked in decimals.items()}
 
 
-def _parameters(file: Path, top: dict) -> Parameters:
-    """Those that the file gives, the others as `scripts.deploy` has them; what they hold of each other is checked."""
+def _parameters(file: Path, top: dict, chain_id: int) -> Parameters:
+    """Those that the file gives, the others as `scripts.deploy` has them; what they hold of each other is checked.
+
+    Nobody can change them later, and only the oracle's defaults suit more than development: on any other chain the
+    file gives all of `PARAMETERS`.
+    """
+    needed = () if chain_id in DEVELOPMENT_CHAIN_IDS else tuple(PARAMETERS)
     sizes, feeders = top.get("settle_sizes"), len(top["feeders"])
-    bounds = OracleBounds(**_numbers(file, "oracle", top, ORACLE))
+    bounds = OracleBounds(**_numbers(file, "oracle", top, ORACLE, ()))
     found = Parameters(
-        **_numbers(file, "parameters", top, PARAMETERS), oracle=bounds, settle_sizes=sizes and tuple(sizes)
-    )
+        **_numbers(file, "parameters", top, PARAMETERS, needed),
+        oracle=bounds, settle_sizes=sizes and tuple(sizes),
+    )  # fmt: skip
     quorum = bounds.quorum or feeders // 2 + 1
     for holds, why in (
         (1 <= feeders <= FEEDERS, f"feeders: name 1 to {FEEDERS}"),
@@ -95,8 +101,10 @@ def _parameters(file: Path, top: dict) -> Parameters:
     return found
 
 
-def _numbers(file: Path, name: str, top: dict, ranges: dict[str, tuple[int, int]]) -> dict[str, int]:
-    given = table(file, f"{name}.", top.get(name, {}), {}, dict.fromkeys(ranges, int))
+def _numbers(
+    file: Path, name: str, top: dict, ranges: dict[str, tuple[int, int]], needed: tuple[str, ...]
+) -> dict[str, int]:
+    given = table(file, f"{name}.", top.get(name, {}), dict.fromkeys(needed, int), dict.fromkeys(ranges, int))
     return {key: check_range(value, *ranges[key], f"{name}.{key}") for key, value in given.items()}
 
 

@@ -101,18 +101,19 @@ def deploy_all(
 ) -> None:
     """Deploy all contracts, and write the deployment file.
 
-    On a development chain it makes test tokens unless a file names others. Any other chain takes the
-    tokens of a file, and only keys of circuits whose ceremonies in build/ceremony are finished.
+    On a development chain it makes test tokens unless a file names others. Any other chain takes the tokens
+    and all parameters of a file, and only keys of circuits whose ceremonies in build/ceremony are finished.
     """
     here, deployer = session(), account(account_file)
+    chain = Chain(here.rpc)
     offices = (governor, guardian, issuer)
     if config is None:
         plan = Plan(*(office or deployer.address for office in offices), feeder or [deployer.address])
     elif any(offices) or feeder:
         raise CommandError(f"{config} names offices and feeders: leave the options for them out")
     else:
-        plan = Plan.load(config)
-    tokens = plan.found_tokens(Chain(here.rpc))
+        plan = Plan.load(config, chain.chain_id)
+    tokens = plan.found_tokens(chain)
     deployment = deploy(
         here.rpc, deployer, plan.governor, plan.guardian, plan.issuer, plan.feeders, plan.parameters, tokens, _report
     )

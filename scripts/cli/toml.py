@@ -19,8 +19,8 @@ def table(file: Path, prefix: str, given: dict, needed: dict[str, type], optiona
     known = needed | optional
     for key in given.keys() - known:
         raise CommandError(f"{file}: no key {prefix}{key}; there are {', '.join(known)}")
-    for key in needed.keys() - given:
-        raise CommandError(f"{file} lacks {prefix}{key}")
+    if lacking := [f"{prefix}{key}" for key in needed if key not in given]:
+        raise CommandError(f"{file} lacks {', '.join(lacking)}")
     for key, value in given.items():
         if type(value) is not known[key]:
             raise CommandError(f"{file}: {prefix}{key} must be of type {known[key].__name__}")

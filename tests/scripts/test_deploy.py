@@ -1,6 +1,7 @@
 """Deployment: everything bound to everything, and no development key where money is."""
 
 import pytest
+from typer.testing import CliRunner
 
 from offchain import circuits, prover
 from offchain.chain import Chain
@@ -8,6 +9,7 @@ from offchain.deployment import DEVELOPMENT_CHAIN_IDS, Deployment, DeploymentErr
 from offchain.transcript import CeremonyError
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
+from scripts.cli.app import app
 from scripts.cli.common import CommandError
 from scripts.cli.deploy_file import Plan
 from scripts.deploy import CIRCUITS, OracleBounds, Parameters, deploy
@@ -121,13 +123,42 @@ bounty = 0
 quorum = 3
 lowest = 5
 """
+OTHERS = """governor_delay = 7_200
+unbonding_blocks = 50_400
+snapshot_lag = 4
+key_max_age = 5
+"""
 
 
 def test_a_file_says_what_is_deployed(tmp_path):
     (tmp_path / "deploy.toml").write_text(PLAN)
     parameters = Parameters(epoch_stake=10**21, bounty=0, settle_sizes=(8, 64), oracle=OracleBounds(quorum=3, lowest=5))
     expected = Plan(**ROLES, feeders=FEEDERS, tokens={"STAKE": FEEDERS[0]}, parameters=parameters)
-    assert Plan.load(tmp_path / "deploy.toml") == expected
+    assert Plan.load(tmp_path / "deploy.toml", 31337) == expected
+
+
+def test_no_parameter_of_development_on_any_other_chain(tmp_path):
+    """They are fixed for ever: the file gives each, or is refused by the names of those that it lacks."""
+    file = tmp_path / "deploy.toml"
+    file.write_text(PLAN)
+    for chain_id in (1, 999):
+        with pytest.raises(CommandError) as refused:
+            Plan.load(file, chain_id)
+        lacking = (f"parameters.{key}" for key in ("governor_delay", "unbonding_blocks", "snapshot_lag", "key_max_age"))
+        assert str(refused.value) == f"{file} lacks {', '.join(lacking)}"
+    file.write_text(PLAN.replace("[parameters]", f"[parameters]\n{OTHERS}"))
+    found = Plan.load(file, 999).parameters
+    assert (found.governor_delay, found.unbonding_blocks, found.key_max_age) == (7_200, 50_400, 5)
+
+
+def test_the_command_refuses_before_it_sends(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHADOWPOOL_KEY", account(0).key.hex())
+    (tmp_path / "deploy.toml").write_text(PLAN)
+    with anvil(chain_id=999) as url:
+        options = ["--rpc", url, "--deployment", str(tmp_path / "d.json")]
+        done = CliRunner().invoke(app, [*options, "market", "deploy", "--config", str(tmp_path / "deploy.toml")])
+        assert isinstance(done.exception, CommandError) and "lacks parameters.governor_delay" in str(done.exception)
+        assert Chain(url).web3.eth.get_transaction_count(account(0).address) == 0
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), [
@@ -153,5 +184,5 @@ def test_a_wrong_file_is_named(tmp_path, old, new, problem):
     assert old in PLAN
     file.write_text(PLAN.replace(old, new, 1))
     with pytest.raises(CommandError, match=problem) as refused:
-        Plan.load(file)
+        Plan.load(file, 31337)
     assert str(file) in str(refused.value)
