@@ -176,16 +176,19 @@ class Moves:
 
     def _inputs(self, transfer: Transfer, asset: int, fee: int) -> list[OwnedNote]:
         key, movement = transfer.movement.key, transfer.movement
+        needed = fee + (movement.amount if movement.kind == "withdrawal" else 0)
         if transfer.inputs:
             found = self.purse.pick_these(key, transfer.inputs)
             if not found:
                 raise InsufficientFunds("its notes were spent by another transaction")
-            return found
-        if movement.kind == "withdrawal":
-            return self.purse.pick(key, asset, movement.amount + fee)
-        found = self.purse.pick_these(key, tuple(own.nullifier for own in self.purse.free(asset)[:2]))
-        if len(found) < 2:
-            raise InsufficientFunds("fewer than two notes can be spent now: nothing to join")
+        elif movement.kind == "withdrawal":
+            return self.purse.pick(key, asset, needed)
+        else:
+            found = self.purse.pick_these(key, tuple(own.nullifier for own in self.purse.free(asset)[:2]))
+            if len(found) < 2:
+                raise InsufficientFunds("fewer than two notes can be spent now: nothing to join")
+        if sum(own.note.amount for own in found) < needed:
+            raise InsufficientFunds(f"its notes do not cover the carrier's fee of {fee} units: ask for it anew")
         return found
 
     # --- Who sends it ---

@@ -23,9 +23,10 @@ from offchain.calls import Call
 from offchain.chain import ChainError, Inclusion, Reverted
 from offchain.coins import choose
 from offchain.deployment import Deployment, Token
+from offchain.field import check_range
 from offchain.holdings import Fill, OwnedNote, PlacedOrder
 from offchain.keys import ShieldedKey
-from offchain.notes import Note, Order, Side, Terms, pay
+from offchain.notes import AMOUNT_BITS, Note, Order, Side, Terms, pay
 from offchain.records import EpochRecord, EpochState, MarketTerms, OrderRecord, ReclaimRecord, RevealRecord
 
 BTC, USD = "0x" + "b7" * 20, "0x" + "5d" * 20
@@ -307,7 +308,8 @@ class SimPurse(Purse):
     def transact(self, asset, inputs, withdrawal=0, **public):
         self.bomb.step()
         self.salt += 1
-        change = [USD if asset == int(USD, 16) else BTC, sum(own.note.amount for own in inputs) - withdrawal]
+        left = check_range(sum(own.note.amount for own in inputs) - withdrawal, 0, 1 << AMOUNT_BITS, "change")
+        change = [USD if asset == int(USD, 16) else BTC, left]
         spent = [own.nullifier for own in inputs]
         mark = (self.chain.head() << 64) + self.salt
         said = {"word": spent[0], "spent": spent, "change": change, "mark": mark}

@@ -140,3 +140,22 @@ def test_a_carrier_that_asks_more_and_is_paid_elsewhere_is_heard(monkeypatch):
     with pytest.raises(CarrierError, match="another pool or chain"):
         moves._fee(route, int(BTC, 16))
     assert moves._payee(route) == 2
+
+
+@pytest.mark.parametrize("kind, held", [("withdrawal", (2_007,)), ("join", (4, 4))])
+def test_a_fee_that_the_notes_do_not_cover_ends_it_and_frees_them(tmp_path, paid_by_fee, monkeypatch, kind, held):
+    """The first attempt pays 7 and is refused; the carrier then asks 9, more than the notes of every attempt hold."""
+    pool, fees = Pool(*((BTC, amount) for amount in held)), [7, 9]
+
+    def refuses(call):
+        raise Reverted("call", "the fee is too low")
+
+    with life(pool, url(tmp_path), Bomb(), (refuses,)) as agent:
+        paid_by_fee(agent)
+        monkeypatch.setattr(agent._moves, "_fee", lambda route, asset: fees.pop(0) if len(fees) > 1 else fees[0])
+        days(agent, pool)
+        withdrawn(agent) if kind == "withdrawal" else agent.consolidate("out", BTC)
+        days(agent, pool, 6)
+        assert (out(agent).state, agent.book.transfers["out"].attempts) == (MovementState.FAILED, 1)
+        assert "do not cover the carrier's fee of 9 units" in out(agent).reason
+        assert not agent.purse.held and not agent.status().problems

@@ -180,18 +180,20 @@ def test_rows_come_in_parts_of_one_branch_that_hold_no_connection(story, api, tm
     monkeypatch.setattr(streams, "ROWS", 3)
     test_compact_rows_are_the_tables(api)
     with indexed(story, tmp_path) as (follower, _):
-        source = Source(follower.engine, story.world.deployment, Settings(rpc=story.url))
+        engine = database.open(f"sqlite:///{tmp_path}/index.sqlite")    # its connections are nobody else's
+        source = Source(engine, story.world.deployment, Settings(rpc=story.url))
         for table, order in ((streams.NOTES, ("position",)), (streams.NULLIFIERS, ("block", "log_index", "place"))):
             columns = tuple(table.c[name] for name in order)
             rows = list(streams._rows(source, select(table), columns, (follower.block, follower.hash), lambda row: b"."))
             with follower.engine.connect() as connection:
                 assert len(rows) > 2 and len(b"".join(rows)) == len(connection.execute(select(table)).all())
             slow = streams._rows(source, select(table), columns, (follower.block, follower.hash), lambda row: b".")
-            assert next(slow) == b"..." and follower.engine.pool.checkedout() == 0
+            assert next(slow) == b"..." and engine.pool.checkedout() == 0
         with follower.engine.begin() as connection:
             database.forget(connection, follower.block - 1)
         with pytest.raises(Problem, match="branch"):
             next(slow)
+        engine.dispose()
 
 
 # --- The WebSocket ---

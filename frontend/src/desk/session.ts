@@ -74,6 +74,8 @@ export const session = new Store<Session>({
 let secrets: Secrets | null = null;
 let sealer: Sealer | null = null;
 let unfollow: () => void = () => undefined;
+/** The wallet has no account for this page any more, which is left as soon as nothing needs the key. */
+let gone = false;
 /** Counts the locks: what began before the last one must not open anything after it. */
 let turn = 0;
 
@@ -95,6 +97,7 @@ export async function reconnect(): Promise<void> {
 }
 
 export function disconnect(): void {
+  gone = false;
   lock();
   unfollow();
   change({ wallet: "" });
@@ -113,6 +116,11 @@ export function needed(): boolean {
   return tasks.get().current?.state === "running" || (agents.agentState() !== "running" && atStake(orders).length > 0);
 }
 
+/** Leave a wallet that is gone, unless the key is needed, or what was sent shows no order in the view yet. */
+function release(): void {
+  if (gone && !needed() && !session.get().wallet?.underway) disconnect();
+}
+
 /** The account as it signs and sends; null without one on the pool's chain. */
 export function signerOf({ connection, deployment }: Session): Signer | null {
   if (!connection || !deployment || connection.chainId !== Number(deployment.chainId)) return null;
@@ -129,9 +137,9 @@ async function connected(connection: Connection, wallet: Announced): Promise<voi
     const { connection: now } = session.get();
     if (!now) return;
     // A wallet that locked itself tells of no account either: what is at stake needs the key all the same.
-    if (address === null) return needed() ? undefined : disconnect();
-    // Another account has another key.
-    if (address && address.toLowerCase() !== now.address.toLowerCase()) {
+    if (address !== undefined) gone = address === null;
+    if (gone) release();
+    else if (address && address.toLowerCase() !== now.address.toLowerCase()) {
       lock();
       void doing("Connecting", () => connected({ ...now, address }, wallet));
     } else if (chainId) session.set({ connection: { ...now, chainId }, problem: null });
@@ -206,6 +214,7 @@ export function lock(): void {
   presence.set({ open: false });
   // React keeps what was drawn before the last drawing, and with it the key: one more drops it.
   setTimeout(() => session.set({}));
+  release();
 }
 
 async function opened(key: ShieldedKey, found: Secrets, by: Sealer | null, mine: number): Promise<void> {
@@ -267,6 +276,7 @@ async function readOn(): Promise<void> {
     await read();
   }
   reading = null;
+  release();
 }
 
 async function read(): Promise<void> {

@@ -12,7 +12,7 @@ const RECEIPT_SECONDS = 180;
 /** A node that is silent for longer never answers: its wallet was restarted, or its connection is lost. */
 const ANSWER_MS = 60_000;
 /** What a person is asked about, who may take as long as it needs. */
-const PROMPTS = ["eth_sendTransaction"];
+const PROMPTS = ["eth_sendTransaction", "eth_signTypedData_v4"];
 const GAS_MARGIN = 250_000n;
 /** Beyond it a node that nobody could pay is at work. */
 const GAS_CAP = 15_000_000n;

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
+import { fromWallet } from "../crypto/keys";
 import { ChainError, RestoreError } from "../errors";
 import type { Deployment, Eip1193, Signer } from "../types";
 import { Chain, HttpProvider } from "./chain";
@@ -61,7 +62,7 @@ test("a person is given the time to answer a prompt", async () => {
   expect(seen.error).toBeUndefined();
 });
 
-test("a request over HTTP ends with its time", async () => {
+test("a request over HTTP ends with its time, unless a person is asked", async () => {
   const signals: (AbortSignal | null)[] = [];
   vi.stubGlobal("fetch", (_: string, { signal }: { signal: AbortSignal | null }) => {
     signals.push(signal);
@@ -70,7 +71,8 @@ test("a request over HTTP ends with its time", async () => {
   const provider = new HttpProvider("http://127.0.0.1:1");
   void provider.request({ method: "eth_blockNumber" });
   void provider.request({ method: "eth_sendTransaction" });
-  expect(signals).toEqual([expect.any(AbortSignal), null]);
+  void fromWallet({ address: "0x01", request: (args) => provider.request(args) }, 1n, `0x${"ab".repeat(20)}`);
+  expect(signals).toEqual([expect.any(AbortSignal), null, null]);
 });
 
 test("an indexer that begins no answer, or breaks one off, is given up", async () => {

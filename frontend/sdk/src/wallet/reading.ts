@@ -36,6 +36,11 @@ export class Reading {
     return this.key.address;
   }
 
+  /** Whether something is being proven or sent, or was sent and is in no block that the last sync took in. */
+  get underway(): boolean {
+    return this.held.size > 0;
+  }
+
   /** Unspent notes, those not yet in an advanced root included. */
   notes(): OwnedNote[] {
     return this.holdings.notes.filter((own) => !own.spent && !this.held.has(own.nullifier));
