@@ -30,7 +30,7 @@ vi.mock("./sdk", () => ({
   prover: { stop: () => undefined },
 }));
 
-const { connectTo, lock, session, signIn } = await import("./session");
+const { connectTo, lock, session, signIn, sync } = await import("./session");
 const made = () => ({
   sync: () => Promise.resolve(9),
   notes: () => [],
@@ -77,14 +77,61 @@ test("another account while the chain is read is taken, and its predecessor's ke
   expect(session.get().wallet).toBeNull();
 });
 
-test("a wallet that locks itself keeps the desk open while an order is sealed, and no longer", async () => {
+const SEALED = { fate: "committed", epochState: "frozen" };
+const OPEN = { owner: 7n, connection: { address: FIRST } };
+const LEFT = { wallet: null, owner: null, connection: null };
+
+/** A desk that is open, and what its wallet says next. */
+async function opened() {
+  const says = { orders: [SEALED], underway: false };
   const [signed] = await signing();
-  const sealed = { fate: "committed", epochState: "frozen" };
-  met.opened[0]!({ ...made(), orders: () => [sealed] });
+  met.opened[0]!({
+    ...made(),
+    orders: () => says.orders,
+    get underway() {
+      return says.underway;
+    },
+  });
   await signed;
+  return says;
+}
+
+test("a wallet that locks itself keeps the desk open while an order is sealed, and no longer", async () => {
+  const says = await opened();
   met.tell({ address: null });
-  expect(session.get()).toMatchObject({ owner: 7n, connection: { address: FIRST } });
-  session.set({ view: { ...session.get().view!, orders: [] } });
+  await sync();
+  expect(session.get()).toMatchObject(OPEN);
+  says.orders = [];
+  await sync();
+  expect(session.get()).toMatchObject(LEFT);
+});
+
+test("an order that was sent and is not in the view yet keeps the desk open as well", async () => {
+  const says = await opened();
+  Object.assign(says, { orders: [], underway: true });
+  await sync();
   met.tell({ address: null });
-  expect(session.get()).toMatchObject({ wallet: null, owner: null, connection: null });
+  expect(session.get()).toMatchObject(OPEN);
+  says.underway = false;
+  await sync();
+  expect(session.get()).toMatchObject(LEFT);
+});
+
+test("a wallet that is unlocked again in time keeps the desk open", async () => {
+  const says = await opened();
+  met.tell({ address: null });
+  met.tell({ chainId: 1 });
+  met.tell({ address: FIRST });
+  says.orders = [];
+  await sync();
+  expect(session.get()).toMatchObject(OPEN);
+});
+
+test("a chain's change says nothing of the account, and a desk locked by hand leaves the wallet that is gone", async () => {
+  await opened();
+  met.tell({ address: null });
+  met.tell({ chainId: 1 });
+  expect(session.get()).toMatchObject(OPEN);
+  lock();
+  expect(session.get()).toMatchObject(LEFT);
 });

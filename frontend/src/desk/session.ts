@@ -138,8 +138,9 @@ async function connected(connection: Connection, wallet: Announced): Promise<voi
     if (!now) return;
     // A wallet that locked itself tells of no account either: what is at stake needs the key all the same.
     if (address !== undefined) gone = address === null;
-    if (gone) release();
-    else if (address && address.toLowerCase() !== now.address.toLowerCase()) {
+    if (address === null) return release();
+    // Another account has another key.
+    if (address && address.toLowerCase() !== now.address.toLowerCase()) {
       lock();
       void doing("Connecting", () => connected({ ...now, address }, wallet));
     } else if (chainId) session.set({ connection: { ...now, chainId }, problem: null });

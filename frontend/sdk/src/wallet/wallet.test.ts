@@ -212,10 +212,12 @@ test("two commits at once take other notes and other places", async () => {
   const options = { sender: signer(node) };
   const stages: string[] = [];
   const onStage = (stage: string) => stages.push(stage);
+  expect(wallet.underway).toBe(false);
   const both = await Promise.all([
     wallet.commit(0, BUY, issued, { ...options, onStage }),
     wallet.commit(0, BUY, issued, options),
   ]);
+  expect(wallet.underway).toBe(true);
   expect(both.map(({ placed }) => [placed.epoch, placed.index])).toEqual([
     [4, 0],
     [4, 1],
@@ -228,6 +230,7 @@ test("two commits at once take other notes and other places", async () => {
   node.head += DEPTH + 1;
   await wallet.sync();
   expect(wallet.balances().get(USD)!).toBeGreaterThan(left);
+  expect(wallet.underway).toBe(false);
 });
 
 test("what was not sent is held back no longer", async () => {
