@@ -49,6 +49,10 @@ class CarrierError(ChainError):
     """The carrier cannot be used, or did not carry it; the message says what to do."""
 
 
+class CarrierSilent(CarrierError):
+    """It does not answer, or asks to be asked again: later the same request may well succeed."""
+
+
 def carried_id(to: str, data: bytes) -> str:
     """What names a submission: keccak256 of the target's 20 bytes and the calldata, as hex."""
     return "0x" + keccak256(bytes.fromhex(to.removeprefix("0x")) + data).hex()
@@ -209,7 +213,8 @@ class CarrierClient:
             return Reverted(name, _text(answer["reason"]))
         what = f"{name}: " if name else ""
         remedy = "is its address right, and is it running?" if status == 0 else "mend that, or use another carrier"
-        return CarrierError(f"{what}the carrier at {self.url} says: {_text(answer.get('detail'))}; {remedy}")
+        kind = CarrierSilent if status in (0, *AGAIN) else CarrierError
+        return kind(f"{what}the carrier at {self.url} says: {_text(answer.get('detail'))}; {remedy}")
 
 
 Carrier = LocalAccount | CarrierClient

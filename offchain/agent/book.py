@@ -95,13 +95,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A movement with its inner state. `inputs`: nullifiers of the notes that any attempt spends; `fee` paid,
-    by the attempt that landed."""
+    """A movement with its inner state. `inputs`: nullifiers of the notes that any attempt spends; `silent`: how often
+    a carrier did not tell its fee, which is no attempt; `fee` paid, by the attempt that landed."""
 
     movement: Movement
     inputs: tuple[int, ...] = ()
     next_block: int = 0
     attempts: int = 0
+    silent: int = 0
     fee: int = 0
     booked: bool = False
 

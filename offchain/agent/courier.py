@@ -28,7 +28,7 @@ URGENT = 6
 
 REFUSALS = 20
 """Rounds in which nobody would send what somebody was given once, before it is made anew; or in which the one carrier
-whom a call pays does not answer."""
+whom a call pays, or is to pay, does not answer."""
 
 HANDS = 8
 """Calls of a kind that one carrier is given at a time."""

@@ -9,16 +9,16 @@ from typing import Any
 
 from offchain.agent.book import Parcel, Transfer
 from offchain.agent.core import Core
-from offchain.agent.courier import AccountRoute, Route, ServiceRoute
+from offchain.agent.courier import REFUSALS, AccountRoute, Route, ServiceRoute
 from offchain.agent.desk import AUTO, Movement, MovementState
-from offchain.carrier import CarrierError
+from offchain.carrier import CarrierError, CarrierSilent
 from offchain.chain import as_address
 from offchain.clock import unix_ms
 from offchain.coins import InsufficientFunds, NeedsConsolidation, NotSpendableYet
 from offchain.holdings import OwnedNote
 
 ROUNDS = 3
-"""How often each carrier is tried."""
+"""How often each carrier is tried; one that does not answer, as often as what it was given: `REFUSALS`."""
 
 PAUSE = 50
 """Blocks after which a join ahead of need that failed is tried again."""
@@ -115,9 +115,12 @@ class Moves:
             route = self._route(transfer)
             fee = self._fee(route, asset)
             inputs = self._inputs(transfer, asset, fee)
-        except (NotSpendableYet, NeedsConsolidation, CarrierError) as error:
-            attempts = transfer.attempts + isinstance(error, CarrierError)
-            return self._put_off(replace(transfer, attempts=attempts), str(error), head)
+        except CarrierSilent as error:      # it may answer at the next block, and nothing was proven for it
+            return self._put_off(replace(transfer, silent=transfer.silent + 1), str(error), head)
+        except CarrierError as error:
+            return self._put_off(replace(transfer, attempts=transfer.attempts + 1), str(error), head)
+        except (NotSpendableYet, NeedsConsolidation) as error:
+            return self._put_off(transfer, str(error), head)
         except InsufficientFunds as error:
             return self._fail(transfer, str(error))
         public = {"fee": fee, "carrier": self._payee(route)} if fee else {}
@@ -198,7 +201,7 @@ class Moves:
         courier = self.core.courier
         if transfer.movement.kind == "withdrawal" and courier.own is not None:
             return courier.own
-        return courier.routes[transfer.attempts % len(courier.routes)]
+        return courier.routes[(transfer.attempts + transfer.silent) % len(courier.routes)]
 
     def _fee(self, route: Route, asset: int) -> int:
         if not isinstance(route, ServiceRoute):
@@ -225,7 +228,8 @@ class Moves:
             self._fail(transfer, parcel.reason or "the deposit was refused")
 
     def _put_off(self, transfer: Transfer, reason: str, head: int) -> None:
-        if transfer.attempts >= ROUNDS * max(1, len(self.core.courier.routes)):
+        carriers = max(1, len(self.core.courier.routes))
+        if transfer.attempts >= ROUNDS * carriers or transfer.silent >= REFUSALS * carriers:
             return self._fail(transfer, reason)
         self._change(replace(transfer, movement=replace(transfer.movement, reason=reason), next_block=head + 1))
 

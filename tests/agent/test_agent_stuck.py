@@ -3,10 +3,11 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from offchain.agent.core import Settings
-from offchain.agent.courier import ServiceRoute
+from offchain.agent.courier import REFUSALS, ServiceRoute
 from offchain.agent.desk import MovementState
 from offchain.agent.moves import Moves
 from offchain.carrier import CarrierClient, CarrierError
@@ -159,3 +160,35 @@ def test_a_fee_that_the_notes_do_not_cover_ends_it_and_frees_them(tmp_path, paid
         assert (out(agent).state, agent.book.transfers["out"].attempts) == (MovementState.FAILED, 1)
         assert "do not cover the carrier's fee of 9 units" in out(agent).reason
         assert not agent.purse.held and not agent.status().problems
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_carrier_that_does_not_tell_its_fee_has_the_patience_of_one_that_takes_nothing(
+    tmp_path, paid_by_fee, monkeypatch, answers
+):
+    """It is the only one: its silence is no attempt, and is told meanwhile."""
+    pool, silent = Pool((BTC, 5_000)), [True]
+    told = {"carrier": as_address(1), "chain_id": DEPLOYMENT.chain_id, "pool": DEPLOYMENT.contracts["Pool"]}
+    told["fees"] = {as_address(int(BTC, 16)): str(FEE)}
+
+    def asked(*_):
+        if silent:
+            raise httpx.ConnectError("refused")
+        return 200, told, 1.0
+
+    monkeypatch.setattr(CarrierClient, "_once", asked)
+    service = ServiceRoute(SimpleNamespace(deployment=DEPLOYMENT), "https://carrier.example")
+    with life(pool, url(tmp_path), Bomb(), max_fees={int(BTC, 16): FEE}) as agent:
+        paid_by_fee(agent)
+        monkeypatch.setattr(agent._moves, "_fee", lambda route, asset: Moves._fee(agent._moves, service, asset))
+        days(agent, pool)
+        withdrawn(agent)
+        days(agent, pool, REFUSALS - 1)
+        assert (out(agent).state, agent.book.transfers["out"].attempts) == (MovementState.ACCEPTED, 0)
+        assert "does not answer" in out(agent).reason
+        if answers:
+            silent.clear()
+        days(agent, pool, 8)
+        ended = (MovementState.DONE, None) if answers else (MovementState.FAILED, out(agent).reason)
+        assert (out(agent).state, out(agent).reason) == ended and not agent.purse.held
+        assert answers or "does not answer" in out(agent).reason
