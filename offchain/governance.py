@@ -18,6 +18,11 @@ class Proposal:
     receipt: Receipt
 
 
+def calldata(call: ContractFunction) -> str:
+    """What a transaction that makes this call carries, as hex."""
+    return call.build_transaction({"gas": 0, "gasPrice": 0})["data"]
+
+
 class Governance:
     """The Governor contract as its admin `account` uses it."""
 
@@ -29,8 +34,7 @@ class Governance:
         """Announce contract calls, together. Reverted if this account is not the admin."""
         sent = []
         for call in calls:
-            data = call.build_transaction({"gas": 0, "gasPrice": 0})["data"]
-            proposal = self.contract.functions.propose(call.address, data)
+            proposal = self.contract.functions.propose(call.address, calldata(call))
             sent.append(self.chain.submit(self.account, proposal, name=f"propose {call.fn_name}"))
         return [self._announced(self.chain.receipt(pending)) for pending in sent]
 

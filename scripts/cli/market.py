@@ -14,7 +14,7 @@ from offchain.feeder import push
 from offchain.records import EpochRecord, EpochState, MarketTerms
 from scripts.cli.common import AccountFile, AsJson, CommandError, MarketId, account, receipt_row, session, show
 from scripts.cli.deploy_file import Plan
-from scripts.cli.governor import enact
+from scripts.cli.governor import Printed, govern
 from scripts.deploy import deploy
 
 app = typer.Typer(no_args_is_help=True, help="Markets and epochs as the public sees them; governor and feeder.")
@@ -147,6 +147,7 @@ def check_windows(terms: MarketTerms, confirmations: int) -> None:
 def open_market(
     terms: Annotated[Path, typer.Argument(help="JSON with the market's terms by name.")],
     account_file: AccountFile = None,
+    printed: Printed = False,
     as_json: AsJson = False,
 ) -> None:
     """Open a market through the timelock: propose, wait the delay, execute. For the governor.
@@ -162,7 +163,7 @@ def open_market(
         names = ", ".join(field.name for field in fields(MarketTerms))
         raise CommandError(f"{terms} does not hold a market's terms ({names}): {error}") from None
     check_windows(asked, here.chain.confirmations)
-    enact(here.chain.contract("Market").functions.open_market(asdict(asked)), account_file, as_json)
+    govern(here.chain.contract("Market").functions.open_market(asdict(asked)), account_file, printed, as_json)
 
 
 @app.command()

@@ -1,14 +1,16 @@
 """A venue opened at the terminal: deployed, its keys registered, a market opened, up to the first order it takes."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
-from offchain.chain import Chain, Reverted
+from offchain.chain import Chain, ChainError, Reverted
 from offchain.deployment import Deployment
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
+from scripts.cli import governor
 from scripts.cli.app import app
 from scripts.deploy import CIRCUITS, STAKE_UNIT
 from tests.world import JURISDICTION, TERMS, TIER, account, anvil
@@ -80,6 +82,7 @@ def test_from_an_empty_chain_to_the_first_order(terminal):
     terminal.run("deployer", "market", "deploy", *sum(offices, ()))
     register_keys(terminal)
     open_market(terminal)
+    multisig(terminal)
     stand_by(terminal)
     terminal.go_to(terminal.run("ash", "market", "list")[0]["start_block"])
     placed = terminal.run("ash", "order", "place", "buy", 10, 500, "--credential", "credentials/0.json", "--in-my-name")
@@ -122,6 +125,34 @@ def open_market(terminal: Terminal) -> None:
     assert steps(terminal.govern("market", "open", "terms.json")) == ["propose open_market", "execute"]
 
 
+def multisig(terminal: Terminal) -> None:
+    """A governor without a keystore: it sends what is printed, by means of its own."""
+
+    def send(row: dict) -> None:
+        tx = {"from": WHO["governor"].address, "to": row["to"], "data": row["data"]}
+        web3 = terminal.node.web3
+        assert web3.eth.wait_for_transaction_receipt(web3.eth.send_transaction(tx), timeout=120)["status"] == 1
+
+    chain, places = terminal.chain, terminal.chain.deployment.contracts
+    refused(terminal, "statement", "governor", "set-auditor", "stolen.pub", "--print", name="stranger")
+    row = terminal.run("stranger", "governor", "pause", "--print")
+    assert (row["to"], row["target"]) == (places["Governor"], places["Pool"])
+    before = terminal.run("stranger", "governor", "proposals")
+    assert [(one["function"], one["ready block"], one["state"]) for one in before] == [
+        (function, None, "executed or cancelled")
+        for function in ("Keys.set_auditor", "Keys.set_treasury", "Market.open_market")
+    ]
+    send(row)
+    number, ready = 3, terminal.run("stranger", "governor", "proposals")[3]["ready block"]
+    expected = {"number": number, "target": places["Pool"], "function": "Pool.pause", "ready block": ready}
+    terminal.go_to(ready)
+    assert terminal.run("stranger", "governor", "proposals") == [*before, expected | {"state": "ready"}]
+    send(terminal.run("stranger", "governor", "execute", number, "--print"))
+    assert chain.call(chain.contract("Pool").functions.paused())
+    assert terminal.run("stranger", "governor", "proposals")[3]["state"] == "executed or cancelled"
+    assert steps(terminal.govern("governor", "unpause")) == ["propose unpause", "execute"]
+
+
 def stand_by(terminal: Terminal) -> None:
     """A relayer with stake and a key, and an admitted institution with a spendable deposit."""
     chain, deployer = terminal.chain, WHO["deployer"]
@@ -147,10 +178,38 @@ def emergencies(terminal: Terminal) -> None:
     assert terminal.chain.call(pool.paused())
     assert steps(terminal.govern("governor", "unpause")) == ["propose unpause", "execute"]
     assert not terminal.chain.call(pool.paused())
-    assert steps(terminal.govern("governor", "pause")) == ["propose pause", "execute"]
+    opened = []
+    with terminal.monkeypatch.context() as patch:
+        open_account = governor.account
+        patch.setattr(governor, "account", lambda file: opened.append(file) or open_account(file))
+        assert steps(terminal.govern("governor", "pause")) == ["propose pause", "execute"]
+    assert len(opened) == 1, "its password is asked for once"
     refused(terminal, "not halted by hand", "governor", "release")
     assert steps(terminal.run("guardian", "governor", "halt")) == ["halt"]
     assert terminal.run("stranger", "feeder", "status")["halted"] == "by hand"
     assert steps(terminal.govern("governor", "release")) == ["propose release", "execute"]
     assert terminal.run("stranger", "feeder", "status")["halted"] == "by its band"
     refused(terminal, "not pending", "governor", "execute", "0")
+
+
+class Node:
+    """A node whose head is what it is told, or that fails."""
+
+    def __init__(self, *answers: int | Exception):
+        self.answers = list(answers)
+
+    def head(self) -> int:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_a_long_wait_outlives_the_node_s_failures(monkeypatch, capsys):
+    """It asks at a block's pace, says once that the node fails, and goes on when it is back."""
+    slept = []
+    monkeypatch.setattr(governor, "time", SimpleNamespace(sleep=slept.append))
+    node = Node(10, ChainError("gone"), ChainError("still gone"), 7_208, 7_209, 7_210)
+    governor._wait(node, 7_210)
+    assert not node.answers and slept == [12, 12, 12, 2, 1, 0]
+    assert capsys.readouterr().err == "the node fails, and is asked on: gone\n"
