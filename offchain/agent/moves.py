@@ -161,7 +161,7 @@ class Moves:
         if own is None:
             return self._fail(transfer, "no account is configured to deposit from: name one in agent.account")
         token, pool = chain.token(asset), chain.deployment.contracts["Pool"]
-        if self._behind_another(movement):
+        if self._behind_another(movement, own.name):
             return self._put_off(transfer, "waits for a deposit before it", head)
         if (allowed := chain.call(token.functions.allowance(own.name, pool))) < movement.amount:
             own.outbox.post(f"approve:{movement.key}:{allowed}", token.functions.approve(pool, movement.amount))
@@ -171,11 +171,12 @@ class Moves:
         public = {"deposit": movement.amount, "account": int(own.name, 16)}
         self._send(transfer, asset, [], 0, own.name, head, public)
 
-    def _behind_another(self, movement: Movement) -> bool:
-        """Whether an earlier deposit of the same token would use up this one's approval."""
+    def _behind_another(self, movement: Movement, account: str) -> bool:
+        """Whether an earlier deposit of the same token would use up this one's approval: the account's, no other's."""
+        sent = {parcel.holder: parcel.only for parcel in list(self.book.parcels.values())}
         others = [one.movement for one in self._opened() if one.movement.kind == "deposit"]
         earlier = [one for one in others if (one.created, one.key) < (movement.created, movement.key)]
-        return any(one.asset == movement.asset for one in earlier)
+        return any(one.asset == movement.asset and sent.get(one.key, account) == account for one in earlier)
 
     def _inputs(self, transfer: Transfer, asset: int, fee: int) -> list[OwnedNote]:
         key, movement = transfer.movement.key, transfer.movement

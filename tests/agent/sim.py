@@ -305,15 +305,17 @@ class SimPurse(Purse):
         }  # fmt: skip
         return Built(Call("Market", "commit", (said,)), words[index], order.commitment, (words[index], *spent), index)
 
-    def transact(self, asset, inputs, withdrawal=0, **public):
+    def transact(self, asset, inputs, withdrawal=0, deposit=0, **public):
         self.bomb.step()
         self.salt += 1
-        left = check_range(sum(own.note.amount for own in inputs) - withdrawal, 0, 1 << AMOUNT_BITS, "change")
+        brought = sum(own.note.amount for own in inputs) + deposit
+        left = check_range(brought - withdrawal, 0, 1 << AMOUNT_BITS, "change")
         change = [USD if asset == int(USD, 16) else BTC, left]
         spent = [own.nullifier for own in inputs]
         mark = (self.chain.head() << 64) + self.salt
-        said = {"word": spent[0], "spent": spent, "change": change, "mark": mark}
-        return Built(Call("Pool", "transact", (said,)), spent[0], mark, tuple(spent))
+        word = spent[0] if spent else mark      # a deposit's is a dummy's
+        said = {"word": word, "spent": spent or [word], "change": change, "mark": mark}
+        return Built(Call("Pool", "transact", (said,)), word, mark, tuple(spent))
 
     def reveal(self, placed):
         said = {"word": placed.quota_nullifier, "frozen": self.ledger.epochs[0, placed.order.epoch].commit_chain.hex()}
@@ -360,8 +362,8 @@ class SimBook(Book):
 
 
 @contextmanager
-def life(pool: Pool, url: str, bomb: Bomb, faults=(lambda call: None,), **settings):
-    """An agent from its start to its end, whichever way that comes."""
+def life(pool: Pool, url: str, bomb: Bomb, faults=(lambda call: None,), own: str | None = None, **settings):
+    """An agent from its start to its end, whichever way that comes; `own` is the account that deposits."""
     book = SimBook.open(url, DEPLOYMENT)
     if book.engine.dialect.name == "sqlite":    # only the process dies here, not the machine
         sqlalchemy.event.listen(book.engine, "connect", lambda link, _: link.execute("PRAGMA synchronous=OFF"))
@@ -372,7 +374,7 @@ def life(pool: Pool, url: str, bomb: Bomb, faults=(lambda call: None,), **settin
         wallet = SimWallet(pool)
         purse = SimPurse(wallet, bomb)
         routes = [SimRoute(pool, f"route {number}", bomb, fault) for number, fault in enumerate(faults)]
-        courier = Courier(wallet.chain, book, routes, purse.landed)
+        courier = Courier(wallet.chain, book, routes, purse.landed, own and SimRoute(pool, own, bomb))
         core = Core(wallet.chain, book, purse, courier, Settings(commit_seconds=2.0, workers=1, alert_blocks=4, **settings))
         try:
             yield Agent(core)

@@ -1,6 +1,7 @@
 """Movements that nobody takes: they say why, and go on by another carrier where that is safe."""
 
 from dataclasses import replace
+from itertools import count
 from types import SimpleNamespace
 
 import httpx
@@ -12,7 +13,7 @@ from offchain.agent.desk import MovementState
 from offchain.agent.moves import Moves
 from offchain.carrier import CarrierClient, CarrierError
 from offchain.chain import Reverted, as_address
-from tests.agent.sim import BTC, DEPLOYMENT, Bomb, Pool, life
+from tests.agent.sim import BTC, DEPLOYMENT, Bomb, Pool, SimChain, life
 
 FEE = 7
 
@@ -100,6 +101,34 @@ def test_a_deposit_whose_account_is_gone_is_told_and_kept(tmp_path, paid_by_fee)
     with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: None)) as agent:
         days(agent, pool, 10)
         assert (out(agent).state, out(agent).reason) == (MovementState.DONE, None) and not agent.status().problems
+
+
+def test_a_deposit_waits_for_none_of_another_account(tmp_path, monkeypatch):
+    """The first was given to an account that is changed then: it stays, and the new account's go their way in turn."""
+    old, new, most = as_address(0x0A), as_address(0x0B), 10**6
+    token = SimpleNamespace(functions=SimpleNamespace(allowance=lambda *_: most, balanceOf=lambda *_: most))
+    monkeypatch.setattr(SimChain, "token", lambda chain, asset: token, raising=False)
+    monkeypatch.setattr(SimChain, "call", lambda chain, figure: figure, raising=False)
+    monkeypatch.setattr("offchain.agent.agent.unix_ms", count(1).__next__)      # which was asked for first
+    pool = Pool((BTC, 5_000))
+    with life(pool, url(tmp_path), Bomb(), own=old) as agent:
+        days(agent, pool)
+        agent.deposit("one", BTC, 300)
+        monkeypatch.setattr(agent.core.courier.own, "fault", lambda call: "down")
+        days(agent, pool)
+        agent.deposit("two", BTC, 400)
+        days(agent, pool)
+        [parcel] = agent.book.parcels.values()
+        assert parcel.only == old
+        assert agent.book.transfers["two"].movement.reason == "waits for a deposit before it"
+    with life(pool, url(tmp_path), Bomb(), own=new) as agent:
+        days(agent, pool, 8)
+        states = {one.key: one.state for one in agent.movements()}
+        assert states == {"one": MovementState.SENT, "two": MovementState.DONE}
+    with life(pool, url(tmp_path), Bomb(), own=old) as agent:
+        days(agent, pool, 8)
+        assert {one.state for one in agent.movements()} == {MovementState.DONE} and not agent.book.parcels
+        assert sum(one.available for one in agent.balances()) == 5_700
 
 
 def test_a_movement_that_nobody_takes_says_why(tmp_path):
