@@ -1,9 +1,9 @@
 """`make figures`: what the product costs and how it was attacked, flat, in build/figures.json.
 
-Every figure stands in a file that a command wrote: SOURCES names them. A command is run where its file is missing or
-older than the code that it measures; one of more than `PATIENCE_MINUTES` only with `--long` (`make figures LONG=1`), else
-it is named, and figures that are missing are left out. What was measured is written after every command, so that a run
-that was stopped is taken up again.
+Every figure stands in a file that a command wrote: SOURCES names them. A command is run where its file is
+missing or older than the code that it measures; one of more than `PATIENCE_MINUTES` only with `--long` (`make
+figures LONG=1`), else it is named, and figures that are missing are left out. What was measured is written after
+every command, so that a run that was stopped is taken up again.
 """
 
 import json
@@ -212,12 +212,13 @@ def _times(path: Path) -> list[float]:
 TESTS = "pytest -p no:ape_test"
 BENCH = BUILD / "bench"
 PROVING = ("circuits",)
+WALLET = ("offchain/restore.py", "offchain/scan.py", "offchain/state.py", "offchain/streams.py", "offchain/holdings.py")
 SERVICE = ("relayer", "offchain/outbox.py", "offchain/store.py", "contracts")
 SOURCES = (
     Source(sizes, CIRCUITS, "scripts.circuits build"),
     Source(contract_bytes, ARTIFACTS, "scripts.contracts build"),
-    Source(wallet, BENCH / "scan.json", "scripts.bench.api scan", 1, ("offchain/scan.py", "offchain/streams.py", "offchain/holdings.py")),
-    Source(restore, BENCH / "restore.json", "scripts.bench.restore", 1, ("offchain/restore.py", "offchain/state.py", "offchain/holdings.py")),
+    Source(wallet, BENCH / "scan.json", "scripts.bench.api scan", 1, WALLET),
+    Source(restore, BENCH / "restore.json", "scripts.bench.restore", 1, WALLET),
     Source(gateway, BENCH / "gateway.json", "scripts.bench.gateway run", 1, ("offchain/gateway", "offchain/agent")),
     Source(model, BUILD / "model" / "model.json", "scripts.model", 1, ("scripts/model.py", "model")),
     Source(proofs, BENCH / "circuits.json", "scripts.bench.circuits", 1, PROVING),
