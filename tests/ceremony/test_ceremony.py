@@ -362,7 +362,8 @@ class TestDeployment:
         maker.settle()
         lines = [f'{role} = "{address}"' for role, address in self.OFFICES.items()]
         lines += [f"feeders = {json.dumps([account(index).address for index in (4, 5, 6)])}", "settle_sizes = [8]"]
-        lines += ["[parameters]", "governor_delay = 7_200", f"bounty = {4 * 10**18}", "[oracle]", "quorum = 3"]
+        lines += ["[parameters]", "governor_delay = 7_200", "unbonding_blocks = 50_400", "key_max_age = 86_400"]
+        lines += ["snapshot_lag = 4", f"epoch_stake = {10**20}", f"bounty = {4 * 10**18}", "[oracle]", "quorum = 3"]
         lines += ["[tokens]", *(f'{symbol} = "{address}"' for symbol, address in places.items())]
         (folder / "deploy.toml").write_text("\n".join(lines))
         return str(folder / "deploy.toml")
