@@ -29,7 +29,7 @@ from relayer.leader import Leader, SettleReport
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
 from scripts.deploy import CIRCUITS, STAKE_UNIT, UNBOUNDED, Parameters, deploy
-from tests.ports import kept_port
+from scripts.ports import kept_port
 
 ANVIL = NODE_MODULES / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 MNEMONIC = "test test test test test test test test test test test junk"

@@ -16,7 +16,7 @@ from offchain.agent_client import AgentClient, AgentRefused
 from offchain.gateway.keys import Keys
 from offchain.gateway.tables import prepare
 from offchain.paths import ROOT
-from tests.ports import kept_port
+from scripts.ports import kept_port
 from tests.world import CONFIRMATIONS, account
 
 PASSWORD = "only of this test"

@@ -13,7 +13,7 @@ from eth_utils import keccak, to_checksum_address
 from eth_utils.abi import collapse_if_tuple
 
 from scripts.contracts import ROOT, load
-from tests.ports import kept_port
+from scripts.ports import kept_port
 
 ANVIL = ROOT / "build/node/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 GAS = 8_000_000

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from offchain.paths import BUILD, ROOT
+from scripts.ports import kept_port
 from tests.fix import peer
 from tests.fix.peer import PASSWORD, now
-from tests.ports import kept_port
 
 SOURCE = ROOT / "tests" / "fix" / "initiator"
 BINARY = BUILD / "bin" / "fix-initiator"

@@ -22,8 +22,8 @@ from offchain.carrier import CarrierClient, CarrierError
 from offchain.chain import ChainError
 from offchain.notes import Side, Terms
 from offchain.paths import ROOT
+from scripts.ports import kept_port
 from scripts.services import postgres, redis
-from tests.ports import kept_port
 from tests.relayer import sinks
 from tests.relayer.canaries import Canary, scan
 from tests.relayer.processes import configure, password, running, until

@@ -20,8 +20,8 @@ from offchain.paths import ROOT
 from scripts.cli.app import app
 from scripts.cli.common import CommandError
 from scripts.cli.wallet import address_text
+from scripts.ports import kept_port
 from tests.carrying import FEE, GENEROUS, SECONDS, carrier_account, carrying, name, payment, problem, sent
-from tests.ports import kept_port
 from tests.world import anvil, build_world
 
 

@@ -1,5 +1,6 @@
 """The benchmarks' own arithmetic and checks; what they measure they run elsewhere."""
 
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 from offchain import circuits, contracts, prover
 from offchain.chain import Chain
 from offchain.claims import Print
+from offchain.paths import ROOT
 from offchain.statement import statement
 from scripts import circuits as circuit_build
 from scripts import contracts as contract_build
@@ -87,3 +89,10 @@ def test_the_parts_of_a_transaction_are_its_gas():
     assert found.events == 375 + 3 * 375 + 32 * 8
     assert found.refund == found.pairing == 0
     assert found.total == 21_000 + found.calldata + found.storage + found.events + found.execution
+
+
+def test_benchmarks_find_what_they_are_made_of_without_pytest():
+    """A dependency's package `tests` hides ours there, so the tests' world must need none of it."""
+    names = sorted(f"scripts.bench.{path.stem}" for path in (ROOT / "scripts" / "bench").glob("*.py") if path.stem != "__init__")
+    code = f"import importlib\nfor name in {names}: importlib.import_module(name)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -13,8 +13,8 @@ from offchain.gateway.keys import Keys
 from offchain.gateway.serve import serving
 from offchain.gateway.settings import Settings
 from offchain.notes import Side
+from scripts.ports import kept_port
 from tests.agent.desk_double import BTC, DeskDouble
-from tests.ports import kept_port
 
 
 class Site:

@@ -1,4 +1,4 @@
-"""Ports of this machine for servers that are told theirs."""
+"""Ports of this machine for servers that are told theirs, in tests and benchmarks."""
 
 import socket
 from collections.abc import Iterator
