@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from offchain.chain import ChainError, where
+from offchain.chain import ChainError, silence, where
 
 BATCH = 200
 """Requests sent as one."""
@@ -50,8 +50,7 @@ class Node:
             answer = self._local.session.post(self.url, json=body, timeout=TIMEOUT_SECONDS)
             return json.loads(answer.content)
         except requests.RequestException as error:
-            problem = type(error).__name__
-            raise ChainError(f"no chain answers at {where(self.url)} ({problem}): is the node running?") from None
+            raise silence(self.url, error) from None
         except ValueError:
             raise ChainError(f"{where(self.url)} answers {answer.status_code}, and no JSON: is it a node?") from None
 

@@ -91,6 +91,17 @@ def where(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
+def silence(url: str, error: Exception) -> ChainError:
+    """What a node's silence is told as."""
+    return ChainError(f"no chain answers at {where(url)} ({type(error).__name__}): is the node running?")
+
+
+def calldata(function: Sendable) -> str:
+    """A call's bytes, structs given by field name included; the rest of this transaction is nobody's."""
+    unused = ("gas", "nonce", "value", "chainId", "maxFeePerGas", "maxPriorityFeePerGas")
+    return function.build_transaction(dict.fromkeys(unused, 0))["data"]
+
+
 class _Node(HTTPProvider):
     """The node, whose silence is a ChainError."""
 
@@ -98,15 +109,13 @@ class _Node(HTTPProvider):
         try:
             return super().make_request(method, params)
         except RequestException as error:
-            problem = type(error).__name__
-            raise ChainError(f"no chain answers at {where(self.endpoint_uri)} ({problem}): is the node running?") from None
+            raise silence(self.endpoint_uri, error) from None
 
     def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
         try:
             answer = super().make_batch_request(batch_requests)
         except (RequestException, ValueError) as error:
-            problem = type(error).__name__
-            raise ChainError(f"no chain answers at {where(self.endpoint_uri)} ({problem}): is the node running?") from None
+            raise silence(self.endpoint_uri, error) from None
         if not isinstance(answer, list) or len(answer) != len(batch_requests):
             raise ChainError(f"the node at {where(self.endpoint_uri)} refused a batch of {len(batch_requests)} requests")
         return answer

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from eth_account.signers.local import LocalAccount
 from web3.contract.contract import ContractFunction
 
-from offchain.chain import Chain, ChainError, Receipt
+from offchain.chain import Chain, ChainError, Receipt, calldata
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,6 @@ class Proposal:
     id: int
     ready: int
     receipt: Receipt
-
-
-def calldata(call: ContractFunction) -> str:
-    """What a transaction that makes this call carries, as hex."""
-    return call.build_transaction({"gas": 0, "gasPrice": 0})["data"]
 
 
 class Governance:

@@ -28,7 +28,7 @@ from eth_account.signers.local import LocalAccount
 from sqlmodel import func, select
 
 from offchain.calls import Call
-from offchain.chain import Chain, ChainError, Inclusion, Sendable
+from offchain.chain import Chain, ChainError, Inclusion, Sendable, calldata
 from offchain.store import Send, Store, StoreError
 
 BUMP_AFTER = 3
@@ -133,7 +133,7 @@ class Outbox:
         head, me = self.chain.head(), self.account.address
         gas = self.chain.allowance(function, {"from": me, "value": value}, function.fn_name, gas, head)
         offer = self._offer()
-        sealed = _Sealed(function.address, _calldata(function), value, gas)
+        sealed = _Sealed(function.address, calldata(function), value, gas)
         with self._lock:
             if (found := self._standing(key)) is not None:
                 return found
@@ -355,12 +355,6 @@ class Outbox:
                 session.merge(send)
             session.flush()
         return send
-
-
-def _calldata(function: Sendable) -> str:
-    """A call's bytes, structs given by field name included; the rest of this transaction is nobody's."""
-    unused = ("gas", "nonce", "value", "chainId", "maxFeePerGas", "maxPriorityFeePerGas")
-    return function.build_transaction(dict.fromkeys(unused, 0))["data"]
 
 
 def _hashes(send: Send) -> list[str]:

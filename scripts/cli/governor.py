@@ -17,10 +17,10 @@ from web3.exceptions import Web3Exception
 
 from offchain import keystore
 from offchain.calls import build_set_auditor
-from offchain.chain import Chain, ChainError
+from offchain.chain import Chain, ChainError, calldata
 from offchain.deployment import write_atomically
 from offchain.field import decimal
-from offchain.governance import Governance, calldata
+from offchain.governance import Governance
 from scripts.cli.common import (
     AccountFile,
     AsJson,

@@ -78,9 +78,8 @@ def place(
         raise CommandError(f"side {side!r} is neither buy nor sell")
     terms, issued = Terms(sides[side], quantity, price), Issued.load(credential)
     wallet, sender = open_carried(account_file, carrier_file, carrier_url, in_my_name)
-    if market not in wallet.ledger.markets:
-        raise CommandError(f"no market {market}; `shadowpool market list` shows them")
-    chosen = wallet.ledger.markets[market].epoch_at(session().chain.head()) if epoch is None else epoch
+    found = session().terms(market)
+    chosen = found.epoch_at(session().chain.head()) if epoch is None else epoch
     placed = wallet.commit(market, chosen, terms, issued, carrier=sender)
     row = {"order": str(placed.quota_nullifier), "market": market, "epoch": chosen}
     show(row | receipt_row(placed.receipt), as_json)

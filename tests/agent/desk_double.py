@@ -1,7 +1,6 @@
 """A desk in memory, for unit tests of those who call one; a test says itself what becomes of an order."""
 
 import threading
-import time
 from dataclasses import replace
 
 from offchain.agent.desk import (
@@ -22,6 +21,7 @@ from offchain.agent.desk import (
     UnknownOrder,
     worst_case,
 )
+from offchain.clock import unix_ms
 from offchain.holdings import OwnedNote
 from offchain.notes import Side
 from offchain.records import Windows
@@ -85,7 +85,7 @@ class DeskDouble(Desk):
     def say(self, kind: str, **data) -> DeskEvent:
         """An event about no order."""
         with self._changed:
-            event = DeskEvent(len(self._events) + 1, _now(), kind, None, data)
+            event = DeskEvent(len(self._events) + 1, unix_ms(), kind, None, data)
             self._events.append(event)
             self._changed.notify_all()
             return event
@@ -98,7 +98,7 @@ class DeskDouble(Desk):
                 return self._again(ticket, known)
             order = DeskOrder(
                 ticket.client_id, ticket.market, ticket.epoch, ticket.side, ticket.quantity, ticket.price, ticket.source,
-                ticket.account, OrderState.ACCEPTED, created=_now(),
+                ticket.account, OrderState.ACCEPTED, created=unix_ms(),
             )  # fmt: skip
             self._tickets[ticket.client_id] = ticket
             try:
@@ -205,13 +205,13 @@ class DeskDouble(Desk):
     def status(self) -> AgentStatus:
         view = self.market_views[0]
         return AgentStatus(
-            31337, "0x" + "AA" * 20, None, "address", view.head, view.head - 2, 1.0, _now(), len(self._events),
+            31337, "0x" + "AA" * 20, None, "address", view.head, view.head - 2, 1.0, unix_ms(), len(self._events),
             self.problems, self.killed is not None, self.killed,
         )  # fmt: skip
 
     def _move(self, key: str, kind: str, asset: str, amount: int, recipient: str | None) -> Movement:
         with self._changed:
-            made = Movement(key, kind, asset, amount, recipient, MovementState.ACCEPTED, created=_now())
+            made = Movement(key, kind, asset, amount, recipient, MovementState.ACCEPTED, created=unix_ms())
             known = self._movements.setdefault(key, made)
             if (known.kind, known.asset, known.amount, known.recipient) != (kind, asset, amount, recipient):
                 raise TicketRefused("duplicate_id", f"{key} is another movement's: choose a new key")
@@ -220,10 +220,6 @@ class DeskDouble(Desk):
     def _tell(self, order: DeskOrder) -> DeskOrder:
         order = replace(order, sequence=len(self._events) + 1)
         self._orders[order.client_id] = order
-        self._events.append(DeskEvent(order.sequence, _now(), "order", order))
+        self._events.append(DeskEvent(order.sequence, unix_ms(), "order", order))
         self._changed.notify_all()
         return order
-
-
-def _now() -> int:
-    return time.time_ns() // 10**6

@@ -382,3 +382,24 @@ def life(pool: Pool, url: str, bomb: Bomb, faults=(lambda call: None,), own: str
             core.close()
     finally:
         book.close()
+
+
+def day(agent: Agent, pool: Pool) -> None:
+    """A round at the head, what it starts done, and a block after it."""
+    agent.round(pool.head)
+    agent.core.wait()
+    pool.mine()
+
+
+def rounds(agent: Agent, pool: Pool, count: int = 1) -> None:
+    """So many of them."""
+    for _ in range(count):
+        day(agent, pool)
+
+
+def days(agent: Agent, pool: Pool, last: int) -> None:
+    """Up to a block, and a round of that."""
+    while pool.head < last:
+        day(agent, pool)
+    agent.round(pool.head)
+    agent.core.wait()

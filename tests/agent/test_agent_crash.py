@@ -9,7 +9,7 @@ import pytest
 
 from offchain.agent.desk import MovementState, OrderState, Ticket, TicketRefused
 from offchain.notes import Side
-from tests.agent.sim import BTC, DEPTH, USD, Bomb, Died, Pool, SimChain, life
+from tests.agent.sim import BTC, DEPTH, USD, Bomb, Died, Pool, SimChain, day, days, life
 from tests.relayer.databases import database
 
 LAST = 190
@@ -179,9 +179,7 @@ def test_a_bond_in_danger_is_told(tmp_path):
         agent.round(pool.head)
         agent.place(Ticket("first", 0, Side.BUY, 10, 501))
         while pool.head < 150:
-            agent.round(pool.head)
-            agent.core.wait()
-            pool.mine()
+            day(agent, pool)
         told = [event.data["problem"] for event in agent.events(0) if "problem" in event.data]
         assert "taken by no carrier" in told.pop(0)
         assert "first is not revealed, and block 133 ends its window" in told[0] and "does not answer" in told[0]
@@ -205,9 +203,7 @@ def test_what_is_taken_back_while_it_is_proven_is_never_sent(tmp_path, monkeypat
 
         monkeypatch.setattr(agent.purse, "commit", proved)
         while pool.head < 110:
-            agent.round(pool.head)
-            agent.core.wait()
-            pool.mine()
+            day(agent, pool)
         assert agent.order("first").state == OrderState.CANCELLED and not pool.at(pool.head).orders
         assert not agent.purse.held
 
@@ -227,9 +223,7 @@ def test_the_kill_switch_lets_go_what_was_not_sent(tmp_path):
     with life(pool, url(tmp_path), Bomb()) as agent:
         assert agent.status().killed
         while pool.head < 150:
-            agent.round(pool.head)
-            agent.core.wait()
-            pool.mine()
+            day(agent, pool)
         assert agent.order("first").state == OrderState.FILLED, "what is on chain is brought to its end"
         agent.kill(False, "over")
         with pytest.raises(TicketRefused, match="drill"):
@@ -260,28 +254,14 @@ def test_a_commit_that_a_reorganisation_took_back_is_made_again(tmp_path):
         agent.round(pool.head)
         agent.place(Ticket("first", 0, Side.BUY, 10, 501))
         while agent.order("first").state != OrderState.COMMITTED:
-            agent.round(pool.head)
-            agent.core.wait()
-            pool.mine()
+            day(agent, pool)
         word = agent.order("first").quota_nullifier
         pool.taken, pool._states = [], {}
         agent.round(pool.head)
         assert agent.order("first").state == OrderState.ACCEPTED
         while agent.order("first").state != OrderState.COMMITTED:
-            agent.round(pool.head)
-            agent.core.wait()
-            pool.mine()
+            day(agent, pool)
         assert agent.order("first").quota_nullifier == word and len(pool.at(pool.head).orders) == 1
-
-
-def days(agent, pool, last):
-    """Rounds up to a block."""
-    while pool.head < last:
-        agent.round(pool.head)
-        agent.core.wait()
-        pool.mine()
-    agent.round(pool.head)
-    agent.core.wait()
 
 
 def test_a_reveal_is_made_anew_where_a_reorganisation_changed_the_frozen_set(tmp_path):

@@ -4,16 +4,7 @@ import pytest
 
 from offchain.agent.desk import OrderState, Ticket
 from offchain.notes import Side
-from tests.agent.sim import USD, Bomb, Pool, life
-
-
-def days(agent, pool, last):
-    """Rounds up to a block, each with what it starts done."""
-    while pool.head < last:
-        agent.round(pool.head)
-        agent.core.wait()
-        pool.mine()
-    agent.round(pool.head)
+from tests.agent.sim import USD, Bomb, Pool, days, life
 
 
 @pytest.mark.parametrize("lost", [("commit", "reclaim"), ("reclaim",)], ids=["all of it", "its reclaim"])

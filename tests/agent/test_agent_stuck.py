@@ -13,17 +13,9 @@ from offchain.agent.desk import MovementState
 from offchain.agent.moves import Moves
 from offchain.carrier import CarrierClient, CarrierError
 from offchain.chain import Reverted, as_address
-from tests.agent.sim import BTC, DEPLOYMENT, Bomb, Pool, SimChain, life
+from tests.agent.sim import BTC, DEPLOYMENT, Bomb, Pool, SimChain, life, rounds
 
 FEE = 7
-
-
-def days(agent, pool, count=1):
-    """So many rounds, each with what it starts done, and a block after it."""
-    for _ in range(count):
-        agent.round(pool.head)
-        agent.core.wait()
-        pool.mine()
 
 
 def url(folder):
@@ -63,19 +55,19 @@ def test_a_carrier_that_is_taken_out_holds_no_withdrawal(tmp_path, paid_by_fee, 
     pool = Pool((BTC, 5_000))
     with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: "down")) as agent:
         paid_by_fee(agent)
-        days(agent, pool)
+        rounds(agent, pool)
         withdrawn(agent)
-        days(agent, pool, 2)
+        rounds(agent, pool, 2)
         [(key, parcel)] = agent.book.parcels.items()
         assert parcel.only == "route 1" and parcel.words
         if sends:
             pool.keep(agent.book.call(parcel), 1)
     with life(pool, url(tmp_path), Bomb()) as agent:
         paid_by_fee(agent)
-        days(agent, pool)
+        rounds(agent, pool)
         stranded = agent.book.parcel(key)
         assert (stranded.state, stranded.reason) == ("refused", "the carrier route 1 is not configured any more")
-        days(agent, pool, 10)
+        rounds(agent, pool, 10)
         assert out(agent).state == MovementState.DONE and not agent.book.parcels and not agent.purse.held
         assert len(pool.taken) == 1 and agent.book.transfers["out"].fee == FEE
         told = [event.data for event in agent.events(0) if "unexplained" in event.data]
@@ -87,19 +79,19 @@ def test_a_deposit_whose_account_is_gone_is_told_and_kept(tmp_path, paid_by_fee)
     pool = Pool((BTC, 5_000))
     with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: "down")) as agent:
         paid_by_fee(agent)
-        days(agent, pool)
+        rounds(agent, pool)
         withdrawn(agent)
-        days(agent, pool, 2)
+        rounds(agent, pool, 2)
         [parcel] = agent.book.parcels.values()
         agent.book.write(replace(parcel, words=()))      # as a deposit's
     with life(pool, url(tmp_path), Bomb()) as agent:
-        days(agent, pool, 2)
+        rounds(agent, pool, 2)
         why = "the carrier route 1 is not configured any more"
         assert agent.book.parcels[parcel.key].state == "open" and not pool.taken
         assert (out(agent).state, out(agent).reason) == (MovementState.SENT, why)
         assert any("taken by no carrier" in problem and why in problem for problem in agent.status().problems)
     with life(pool, url(tmp_path), Bomb(), (lambda call: None, lambda call: None)) as agent:
-        days(agent, pool, 10)
+        rounds(agent, pool, 10)
         assert (out(agent).state, out(agent).reason) == (MovementState.DONE, None) and not agent.status().problems
 
 
@@ -112,21 +104,21 @@ def test_a_deposit_waits_for_none_of_another_account(tmp_path, monkeypatch):
     monkeypatch.setattr("offchain.agent.agent.unix_ms", count(1).__next__)      # which was asked for first
     pool = Pool((BTC, 5_000))
     with life(pool, url(tmp_path), Bomb(), own=old) as agent:
-        days(agent, pool)
+        rounds(agent, pool)
         agent.deposit("one", BTC, 300)
         monkeypatch.setattr(agent.core.courier.own, "fault", lambda call: "down")
-        days(agent, pool)
+        rounds(agent, pool)
         agent.deposit("two", BTC, 400)
-        days(agent, pool)
+        rounds(agent, pool)
         [parcel] = agent.book.parcels.values()
         assert parcel.only == old
         assert agent.book.transfers["two"].movement.reason == "waits for a deposit before it"
     with life(pool, url(tmp_path), Bomb(), own=new) as agent:
-        days(agent, pool, 8)
+        rounds(agent, pool, 8)
         states = {one.key: one.state for one in agent.movements()}
         assert states == {"one": MovementState.SENT, "two": MovementState.DONE}
     with life(pool, url(tmp_path), Bomb(), own=old) as agent:
-        days(agent, pool, 8)
+        rounds(agent, pool, 8)
         assert {one.state for one in agent.movements()} == {MovementState.DONE} and not agent.book.parcels
         assert sum(one.available for one in agent.balances()) == 5_700
 
@@ -140,15 +132,15 @@ def test_a_movement_that_nobody_takes_says_why(tmp_path):
             raise Reverted("call", "no such root")
 
     with life(pool, url(tmp_path), Bomb(), (lambda call: "down", refusing)) as agent:
-        days(agent, pool)
+        rounds(agent, pool)
         withdrawn(agent)
-        days(agent, pool, 4)
+        rounds(agent, pool, 4)
         assert out(agent).state == MovementState.SENT and list(agent.book.parcels) == ["move:out:1"]
         assert "no such root" in out(agent).reason or "does not answer" in out(agent).reason
         refuses.clear()
-        days(agent, pool, 2)
+        rounds(agent, pool, 2)
         assert out(agent).reason is None
-        days(agent, pool, 6)
+        rounds(agent, pool, 6)
         assert (out(agent).state, out(agent).reason) == (MovementState.DONE, None)
 
 
@@ -183,9 +175,9 @@ def test_a_fee_that_the_notes_do_not_cover_ends_it_and_frees_them(tmp_path, paid
     with life(pool, url(tmp_path), Bomb(), (refuses,)) as agent:
         paid_by_fee(agent)
         monkeypatch.setattr(agent._moves, "_fee", lambda route, asset: fees.pop(0) if len(fees) > 1 else fees[0])
-        days(agent, pool)
+        rounds(agent, pool)
         withdrawn(agent) if kind == "withdrawal" else agent.consolidate("out", BTC)
-        days(agent, pool, 6)
+        rounds(agent, pool, 6)
         assert (out(agent).state, agent.book.transfers["out"].attempts) == (MovementState.FAILED, 1)
         assert "do not cover the carrier's fee of 9 units" in out(agent).reason
         assert not agent.purse.held and not agent.status().problems
@@ -210,14 +202,14 @@ def test_a_carrier_that_does_not_tell_its_fee_has_the_patience_of_one_that_takes
     with life(pool, url(tmp_path), Bomb(), max_fees={int(BTC, 16): FEE}) as agent:
         paid_by_fee(agent)
         monkeypatch.setattr(agent._moves, "_fee", lambda route, asset: Moves._fee(agent._moves, service, asset))
-        days(agent, pool)
+        rounds(agent, pool)
         withdrawn(agent)
-        days(agent, pool, REFUSALS - 1)
+        rounds(agent, pool, REFUSALS - 1)
         assert (out(agent).state, agent.book.transfers["out"].attempts) == (MovementState.ACCEPTED, 0)
         assert "does not answer" in out(agent).reason
         if answers:
             silent.clear()
-        days(agent, pool, 8)
+        rounds(agent, pool, 8)
         ended = (MovementState.DONE, None) if answers else (MovementState.FAILED, out(agent).reason)
         assert (out(agent).state, out(agent).reason) == ended and not agent.purse.held
         assert answers or "does not answer" in out(agent).reason

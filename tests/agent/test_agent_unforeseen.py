@@ -4,7 +4,7 @@ import pytest
 
 from offchain.agent.reconcile import FACT
 from offchain.calls import Call
-from tests.agent.sim import BTC, Bomb, Died, Pool, life
+from tests.agent.sim import BTC, Bomb, Died, Pool, life, rounds
 
 SECRET = "sk=0x1234"
 
@@ -13,19 +13,12 @@ def url(folder):
     return f"sqlite:///{folder}/agent.sqlite3"
 
 
-def days(agent, pool, count):
-    for _ in range(count):
-        agent.round(pool.head)
-        agent.core.wait()
-        pool.mine()
-
-
 @pytest.mark.parametrize("dies", ["before it is written", "once it is written"])
 def test_units_that_are_missing_are_told_whoever_dies(tmp_path, monkeypatch, dies):
     """Somebody else with the key spends 3 units; the process ends as the balance without them becomes what is expected."""
     pool = Pool((BTC, 5_000))
     with life(pool, url(tmp_path), Bomb()) as agent:
-        days(agent, pool, 2)
+        rounds(agent, pool, 2)
         pool.send(Call("Pool", "transact", ({"spent": [1 << 64], "change": [BTC, 4_997], "mark": 1},)))
         write = agent.book.write
 
@@ -38,9 +31,9 @@ def test_units_that_are_missing_are_told_whoever_dies(tmp_path, monkeypatch, die
 
         monkeypatch.setattr(agent.book, "write", ends)
         with pytest.raises(Died):
-            days(agent, pool, 9)
+            rounds(agent, pool, 9)
     with life(pool, url(tmp_path), Bomb()) as agent:
-        days(agent, pool, 3)
+        rounds(agent, pool, 3)
         told = [event.data["unexplained"] for event in agent.events(0) if "unexplained" in event.data]
         assert told and set(told) == {"-3"} and len(told) <= 2
         assert agent.book.fact(FACT) == {str(int(BTC, 16)): "4997"}
@@ -49,14 +42,14 @@ def test_units_that_are_missing_are_told_whoever_dies(tmp_path, monkeypatch, die
 def test_an_unforeseen_error_is_told_by_its_class_alone(tmp_path, monkeypatch):
     pool = Pool((BTC, 5_000))
     with life(pool, url(tmp_path), Bomb()) as agent:
-        days(agent, pool, 1)
+        rounds(agent, pool, 1)
         agent.withdraw("out", BTC, 2_000, "0x" + "77" * 20)
 
         def fails(*asked, **public):
             raise LookupError(SECRET)
 
         monkeypatch.setattr(agent.purse, "transact", fails)
-        days(agent, pool, 2)
+        rounds(agent, pool, 2)
         agent._failed(LookupError(SECRET))
         told = [event.data["problem"] for event in agent.events(0) if "problem" in event.data]
         assert sorted(told) == ["LookupError", "move:out: LookupError"]

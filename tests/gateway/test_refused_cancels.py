@@ -5,7 +5,7 @@ import pytest
 from offchain.agent.desk import Ticket, TicketRefused
 from offchain.gateway.controls import Controls
 from offchain.notes import Side
-from tests.agent.sim import USD, Bomb, Pool, life
+from tests.agent.sim import USD, Bomb, Pool, days, life
 from tests.gateway.conftest import terms
 
 WAYS = ("rest:a", "fix:DESK", "slicer:p1")
@@ -40,10 +40,6 @@ def test_an_agent_tells_of_what_it_refuses(tmp_path):
         controls = Controls(agent, agent.book.engine)
         agent.round(pool.head)
         agent.place(Ticket("late", 0, Side.BUY, 10, 501))
-        while pool.head < 122:
-            agent.round(pool.head)
-            agent.core.wait()
-            pool.mine()
-        agent.round(pool.head)
+        days(agent, pool, 122)
         asked_by_all(agent)
         assert rows(controls) == [(way, "late", "refused", "too_late") for way in WAYS]
