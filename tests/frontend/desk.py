@@ -143,13 +143,13 @@ class Chain:
     def _until(self, there: Callable[[], object], last: int) -> None:
         """Until the chain shows what somebody else sends. Blocks go by up to `last`, and then to confirm what was sent:
         the window stays open however long that takes, with room for what follows."""
-        deadline, confirmed = time.monotonic() + SECONDS, 0
+        deadline, ours = time.monotonic() + SECONDS, 0
         while not there():
             assert time.monotonic() < deadline, "it does not come"
             head = self.world.chain.head()
-            if head < last or head > confirmed:
+            if head < last or head > ours:
                 self.world.confirm()
-                confirmed = self.world.chain.head()
+                ours = head + CONFIRMATIONS     # a head beyond that is a block of somebody else's, whenever it came
             time.sleep(1)
 
 
