@@ -6,7 +6,9 @@ from math import ceil
 CAPACITY = 64
 COMMIT_BLOCKS = 22
 FREEZE_BLOCKS = 6
-REVEAL_BLOCKS = 16
+REVEAL_BLOCKS = COMMIT_BLOCKS
+"""Reveals come in no faster than commits do: a shorter window is a burst, and what a burst delays is a bond lost."""
+
 SETTLE_BLOCKS = 60
 SLACK_PERCENT = 1
 """More orders than asked for, since a block takes a little more than its second."""
