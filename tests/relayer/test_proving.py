@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,8 +35,6 @@ from relayer.proving.sealing import (
 from tests.circuits.world import CHAIN_ID, POOL, honest
 
 IDS = "0123456789abcdef" * 2
-SOON = 3.0
-"""Seconds to a deadline that is waited for, and not over before the wait begins, however busy the machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -99,30 +98,52 @@ def test_no_witness_is_told_as_in_process(local, job):
         circuits.prove(wrong.circuit, wrong.d, wrong.inputs, CHAIN_ID, POOL)
 
 
+def outcome(by, job: Job):
+    """The proof, or why there is none."""
+    try:
+        return prove(by, job)
+    except ProvingError as error:
+        return error
+
+
+@contextmanager
+def stalled(local: LocalProver, job: Job):
+    """While a thread asks for a proof of a process that was stopped before: its pid, and a list of what came of it."""
+    before, found = children(), []
+    prove(local, job)
+    stopped = born(before)
+    os.kill(stopped, signal.SIGSTOP)
+    asking = threading.Thread(target=lambda: found.append(outcome(local, job)))
+    asking.start()
+    try:
+        until(lambda: len(local._idle) < len(local._all))
+        yield stopped, found
+    finally:
+        with suppress(ProcessLookupError):      # it was killed
+            os.kill(stopped, signal.SIGCONT)
+        asking.join()
+
+
 def test_a_killed_process_is_replaced_and_its_proof_made_again(job):
-    settle = Job("commit", *honest("commit").assemble(), CHAIN_ID, POOL, None)
     before = children()
     with LocalProver() as local:
-        found = []
-        asking = threading.Thread(target=lambda: found.append(prove(local, settle)))
-        asking.start()
-        first = born(before)
-        os.kill(first, signal.SIGKILL)
-        asking.join()
-        assert found[0].statement == settle.statement() and born(before) != first
+        with stalled(local, job) as (first, found):
+            os.kill(first, signal.SIGKILL)
+        assert found[0].statement == job.statement() and born(before) != first
     assert children() <= before
 
 
-def test_a_process_that_dies_twice_is_an_error(job):
-    before, seen = children(), []
+def test_a_process_that_dies_twice_is_an_error(job, monkeypatch):
+    ask = _Process.ask
+
+    def killed(process, line):
+        process._running().kill()
+        return ask(process, line)
+
     with LocalProver() as local:
-        asking = threading.Thread(target=lambda: seen.append(pytest.raises(ProvingError, prove, local, job)))
-        asking.start()
-        while asking.is_alive():
-            for child in children() - before:
-                with suppress(ProcessLookupError):     # dead and buried since it was listed
-                    os.kill(child, signal.SIGKILL)
-        assert "died 2 times" in str(seen[0].value)
+        with monkeypatch.context() as patch, pytest.raises(ProvingError, match="died 2 times"):
+            patch.setattr(_Process, "ask", killed)
+            prove(local, job)
         assert prove(local, job).statement == job.statement()
 
 
@@ -141,20 +162,16 @@ def test_a_deadline_that_is_over_is_late_before_anything_is_done(local, job):
     assert prove(local, job, time.time() + 600).statement == job.statement()
 
 
-def test_waiting_for_a_busy_process_ends_at_the_deadline(job):
-    settle = Job("commit", *honest("commit").assemble(), CHAIN_ID, POOL, None)
-    before = children()
-    with LocalProver() as local:
-        asking = threading.Thread(target=prove, args=(local, settle))
-        asking.start()
-        busy = born(before)
-        os.kill(busy, signal.SIGSTOP)
-        try:
-            with pytest.raises(Late, match="waited for a process"):
-                prove(local, job, time.time() + SOON)
-        finally:
-            os.kill(busy, signal.SIGCONT)
-        asking.join()
+def waits_in_vain(local: LocalProver, job: Job, monkeypatch) -> None:
+    """For a process, until the deadline: half a second away, however long this takes by the clock."""
+    monkeypatch.setattr("relayer.proving.job.time", SimpleNamespace(time=lambda: 1_000.0))
+    with pytest.raises(Late, match="waited for a process"):
+        prove(local, job, 1_000.5)
+
+
+def test_waiting_for_a_busy_process_ends_at_the_deadline(job, monkeypatch):
+    with LocalProver() as local, stalled(local, job):
+        waits_in_vain(local, job, monkeypatch)
 
 
 def test_only_the_proof_of_the_statement_that_was_asked_for_is_taken(job, good):
@@ -236,21 +253,19 @@ def test_settings_that_cannot_work_are_refused(tmp_path):
 
 
 def test_closing_ends_those_that_wait(job):
-    before, seen = children(), []
-    local = LocalProver()
-    asking = [threading.Thread(target=lambda: seen.append(pytest.raises(Closed, prove, local, job))) for _ in range(2)]
-    for one in asking:
-        one.start()
-    os.kill(born(before), signal.SIGSTOP)
-    local.close()
-    for one in asking:
-        one.join(60)
-    assert len(seen) == 2 and children() <= before
+    before, local = children(), LocalProver()
+    with stalled(local, job) as (_, found):
+        waiting = threading.Thread(target=lambda: found.append(outcome(local, job)))
+        waiting.start()
+        until(lambda: local._waiting)
+        local.close()
+        waiting.join()
+    assert [type(one) for one in found] == [Closed, Closed] and children() <= before
 
 
 def test_the_earliest_deadline_goes_first(job, monkeypatch):
     """Whoever came first; and one that has none goes last."""
-    before, order, ask, now = children(), [], _Process.ask, time.time()
+    order, ask, now = [], _Process.ask, time.time()
 
     def noted(process, line):
         order.append(json.loads(line)["deadline"])
@@ -258,19 +273,16 @@ def test_the_earliest_deadline_goes_first(job, monkeypatch):
 
     monkeypatch.setattr(_Process, "ask", noted)
     with LocalProver() as local:
-        asked = {"first": None, "none": None, "late": now + 900, "soon": now + 600}
-        asking = []
-        for name, deadline in asked.items():
-            asking.append(threading.Thread(target=prove, args=(local, job, deadline)))
-            asking[-1].start()
-            if name == "first":
-                busy = born(before)
-                os.kill(busy, signal.SIGSTOP)
-        until(lambda: len(local._waiting) == 3)
-        os.kill(busy, signal.SIGCONT)
+        with stalled(local, job):
+            ends = (None, now + 900, now + 600)
+            asking = [threading.Thread(target=prove, args=(local, job, end)) for end in ends]
+            for one in asking:
+                one.start()
+            until(lambda: len(local._waiting) == 3)
         for one in asking:
             one.join()
-    assert order == [asked[name] for name in ("first", "soon", "late", "none")]
+    first, second = None, None      # the process's first proof, and that for which it was stopped
+    assert order == [first, second, now + 600, now + 900, None]
 
 
 def until(what) -> None:
@@ -309,17 +321,7 @@ def test_a_process_whose_relayer_was_killed_ends_without_a_word(job):
         assert (process.returncode, told) == (0, b"")
 
 
-def test_large_circuits_take_turns_for_memory(monkeypatch, job):
+def test_large_circuits_take_turns_for_memory(job, monkeypatch):
     monkeypatch.setattr("relayer.proving.job.SIZES", {"large": 1 << 40})
-    before = children()
-    with LocalProver(processes=2, large=1) as local:
-        asking = threading.Thread(target=prove, args=(local, job))
-        asking.start()
-        busy = born(before)
-        os.kill(busy, signal.SIGSTOP)
-        try:
-            with pytest.raises(Late, match="waited for a process"):
-                prove(local, job, time.time() + SOON)
-        finally:
-            os.kill(busy, signal.SIGCONT)
-        asking.join()
+    with LocalProver(processes=2, large=1) as local, stalled(local, job):
+        waits_in_vain(local, job, monkeypatch)
