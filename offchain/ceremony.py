@@ -56,11 +56,17 @@ LISTED = re.compile(
     r"(?:.*Beacon generator: ([0-9a-f]+)\n.*Beacon iterations Exp: (\d+)\n)?"
 )
 
+Report = Callable[[str], None]
+
+
+def _quiet(line: str) -> None:
+    """Tells nobody."""
+
 
 class Ceremony:
     """The ceremony in a folder; `report` is given a line as each part of a step begins or ends."""
 
-    def __init__(self, folder: Path, report: Callable[[str], None] = lambda line: None):
+    def __init__(self, folder: Path, report: Report = _quiet):
         self.folder, self.report = folder, report
         self.circuit = ""
         self.steps: list[Step] = []
@@ -304,11 +310,11 @@ class Ceremony:
         return text
 
 
-def accept(circuit: str, chain_id: int, folder: Path = FOLDER) -> circuits.Circuit:
+def accept(circuit: str, chain_id: int, folder: Path = FOLDER, report: Report = _quiet) -> circuits.Circuit:
     """The built circuit, if its key may be deployed on a chain; CeremonyError if not.
 
     A chain outside DEVELOPMENT_CHAIN_IDS takes only the key of a finished ceremony, kept in
-    `folder`/CIRCUIT, which is verified here from the circuit as built and the powers of tau.
+    `folder`/CIRCUIT, which is verified here from the circuit as built and the powers of tau; `report` as Ceremony's.
     """
     built = circuits.load(circuit)
     if chain_id in DEVELOPMENT_CHAIN_IDS:
@@ -316,7 +322,7 @@ def accept(circuit: str, chain_id: int, folder: Path = FOLDER) -> circuits.Circu
     where = f"chain {chain_id} is no development chain, and takes only the key of a verified ceremony"
     if list(built.verification_key[:2]) == prover.development_alpha():
         raise CeremonyError(f"{where}; that of {circuit} is a development key: run `shadowpool ceremony`")
-    ceremony = Ceremony(folder / circuit)
+    ceremony = Ceremony(folder / circuit, lambda line: report(f"{circuit}: {line}"))
     if ceremony.state != "finish" or ceremony.circuit != circuit:
         raise CeremonyError(f"{where}; {folder / circuit} holds no finished one of {circuit}")
     ceremony.verify()

@@ -4,7 +4,7 @@ All transactions are sent at once: Pool, Relayers and Market name each other by 
 that follow from the deployer's nonces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from eth_utils import keccak, to_checksum_address
@@ -107,8 +107,10 @@ def deploy(
     parameters: Parameters = Parameters(),
     tokens: dict[str, Token] | None = None,
     on_receipt=lambda receipt: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Deployment:
     """Deploy all contracts from `account`; the others are addresses, `feeders` those whose signatures make prices.
+    `on_receipt` is given each creation's, `report` a line for each part of a ceremony's verification.
 
     Without `tokens` (which must hold STAKE) it makes test tokens, whose owner is `account`:
     on a development chain alone. Any other chain takes only keys of a verified ceremony. Raises
@@ -124,7 +126,7 @@ def deploy(
         )
     if tokens is not None and "STAKE" not in tokens:
         raise DeploymentError("no STAKE among the tokens: name the one that relayers bond")
-    keys = {name: ceremony.accept(name, chain.chain_id) for name in names}
+    keys = {name: ceremony.accept(name, chain.chain_id, report=report) for name in names}
 
     make = _Deployer(chain, account)
     if tokens is None:

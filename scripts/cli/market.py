@@ -115,8 +115,9 @@ def deploy_all(
         plan = Plan.load(config, chain.chain_id)
     tokens = plan.found_tokens(chain)
     deployment = deploy(
-        here.rpc, deployer, plan.governor, plan.guardian, plan.issuer, plan.feeders, plan.parameters, tokens, _report
-    )
+        here.rpc, deployer, plan.governor, plan.guardian, plan.issuer, plan.feeders, plan.parameters, tokens, _report,
+        lambda line: typer.echo(line, err=True),
+    )  # fmt: skip
     deployment.save(here.deployment_file)
     show({"file": str(here.deployment_file), "chain": deployment.chain_id} | deployment.contracts, as_json)
 

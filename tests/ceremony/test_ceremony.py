@@ -290,7 +290,9 @@ class TestGate:
 
     def test_a_ceremony_key_goes_anywhere(self, built, finished):
         Ceremony(finished).install()
-        accepted = accept(TINY, PRODUCTION, finished.parent)
+        said = []
+        accepted = accept(TINY, PRODUCTION, finished.parent, said.append)
+        assert said and all(line.startswith(f"{TINY}: ") for line in said)
         assert "0x" + accepted.id.hex() == Ceremony(finished).circuit_id
         assert not list(built.glob(".*"))
 
