@@ -80,7 +80,8 @@ class Follower:
     def _begin(self, connection: Connection) -> None:
         deployment = self.chain.deployment
         ours = {"chain_id": deployment.chain_id, "pool": deployment.contracts["Pool"], "start_block": deployment.start_block}
-        row = connection.execute(select(SYNC)).mappings().first()
+        # For update: on Postgres the commit of a follower that was killed may still be under way.
+        row = connection.execute(select(SYNC).with_for_update()).mappings().first()
         if row is None:
             before = deployment.start_block - 1
             blocks = {"block": before, "head": before, "compared": before}

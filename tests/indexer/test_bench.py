@@ -1,5 +1,8 @@
 """The made-up chain of the benchmark: taken in whole, compared with its contracts, the same in both databases."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from indexer import database
@@ -64,6 +67,26 @@ def test_sqlite_and_postgres_hold_the_same(made, rpc, tmp_path, postgres):
         one.close()
         one.engine.dispose()
     assert len(found) == 1
+
+
+def test_what_a_killed_follower_sent_last_is_waited_for(made, rpc, postgres):
+    """Its commit may be under way on Postgres when the next one begins."""
+    url, deadline = new_database(postgres), time.monotonic() + 60
+    killed = follower(made, rpc, url)
+    killed.sync()
+    with ThreadPoolExecutor(1) as pool:
+        with killed.engine.begin() as last:
+            database.forget(last, made.head - UNDONE)
+            killed._mark(last, made.head - UNDONE)
+            beside = pool.submit(follower, made, rpc, url)
+            while not last.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
+                assert not beside.done() and time.monotonic() < deadline, "it did not wait"
+                time.sleep(0.01)
+        found = beside.result()
+    assert found.block == made.head - UNDONE and found.sync() == made.head
+    for one in (killed, found):
+        one.close()
+        one.engine.dispose()
 
 
 def test_another_answer_of_a_contract_stops_it(made, rpc, tmp_path):
