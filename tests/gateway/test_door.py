@@ -27,6 +27,7 @@ def few(monkeypatch):
     monkeypatch.setattr(serve, "CONNECTIONS", 8)
     monkeypatch.setattr(door, "STRANGERS", 4)
     monkeypatch.setattr(stream, "CLIENTS", 2)
+    monkeypatch.setattr(stream, "TOKEN_SECONDS", SECONDS)
 
 
 @pytest.fixture
