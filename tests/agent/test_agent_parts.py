@@ -46,12 +46,12 @@ def test_a_call_is_sealed_and_opens_as_it_was(tmp_path):
     book = Book.open(f"sqlite:///{tmp_path}/a.sqlite3", DEPLOYMENT, agent="a")
     book.load(KEY)
     word = 2**255 - 19
-    call = Call("Market", "commit", ([word, 1], 7, {"nf0": word, "rk": "0x11"}, [1, 2]))
+    call = Call("Market", "commit", ([word, 1], 7, {"quota_nullifier": word, "rk": "0x11"}, [1, 2]))
     parcel = Parcel("commit:x:1", "x", "commit", 1, 2, (3, 4), 100)
     book.write(parcel, calls={parcel.key: call})
     book.close()
     stored = (tmp_path / "a.sqlite3").read_bytes()
-    assert str(word).encode() not in stored and b"nf0" not in stored
+    assert str(word).encode() not in stored and b"quota_nullifier" not in stored
     book = Book.open(f"sqlite:///{tmp_path}/a.sqlite3", DEPLOYMENT, agent="a")
     book.load(KEY)
     [again] = book.parcels.values()
