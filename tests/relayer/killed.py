@@ -25,6 +25,8 @@ def mid_proof() -> None:
     def asked(process, line):
         if b'"settle_' in line[:40]:
             threading.Timer(0.1, die).start()
+            ask(process, line)
+            threading.Event().wait()    # a death that comes late must find nothing posted
         return ask(process, line)
 
     _Process.ask = asked
