@@ -353,7 +353,7 @@ def test_the_guardian_may_hold_what_the_band_halted(three):
     assert three.price == 0 and three.oracle.halt_by() == HAND
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(-30, 30), st.booleans()), min_size=8, max_size=16))
 def test_two_liars_of_five_never_move_the_price(world, moves):
     """Honest feeders stay within a dispersion of 1,000; what two liars say moves nothing beyond that."""
