@@ -84,7 +84,7 @@ class PostgresServer(Server):
 
     def _answers(self) -> bool:
         try:
-            with psycopg.connect(self.conninfo, connect_timeout=5) as connection:
+            with psycopg.connect(self.conninfo, connect_timeout=30) as connection:
                 return connection.execute("SELECT 1").fetchone() == (1,)
         except psycopg.OperationalError:
             return False

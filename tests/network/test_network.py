@@ -231,6 +231,7 @@ def test_no_port_is_given_twice(monkeypatch):
 def test_a_port_in_use_is_named(tmp_path):
     plan = Plan(validators=1, port_base=free_port_base())
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)     # past whoever had it a minute ago
         taken.bind(("127.0.0.1", plan.ws_port))
         taken.listen()
         with pytest.raises(NetworkError, match=f"port {plan.ws_port} on 127.0.0.1 is in use"):

@@ -52,8 +52,9 @@ def key_files(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture
-def broker(server) -> Broker:
-    """Of a Redis that is empty."""
+def broker(server, monkeypatch) -> Broker:
+    """Of a Redis that is empty. A lease of this process ends only when it is ended, however late it is to renew it."""
+    monkeypatch.setattr("relayer.proving.broker.LEASE_SECONDS", PATIENCE)
     if server.pid is None:
         server.start()
     server.client().flushall()
@@ -101,6 +102,7 @@ class Asking(threading.Thread):
 
     def result(self):
         self.join(PATIENCE)
+        assert self.found is not None, "no proof came"
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -193,7 +195,8 @@ def words(value) -> list[int]:
 
 
 def dump(broker: Broker) -> bytes:
-    """Every key and value of the broker, and what Redis would write to disk of them."""
+    """Every key and value of the broker, and what Redis would write to disk of them, without LZF."""
+    broker.redis.config_set("rdbcompression", "no")
     read = {b"string": broker.redis.get, b"hash": broker.redis.hgetall, b"set": broker.redis.smembers,
             b"list": lambda key: broker.redis.lrange(key, 0, -1),
             b"zset": lambda key: broker.redis.zrange(key, 0, -1)}  # fmt: skip
