@@ -348,7 +348,7 @@ class TestDeployment:
             shutil.copytree(finished, tmp_path / "kept" / name)
             edit(tmp_path / "kept" / name, lambda steps: None, relink=True, circuit=name)
             Ceremony(tmp_path / "kept" / name).install()
-        monkeypatch.setattr(accept, "__defaults__", (tmp_path / "kept",))
+        monkeypatch.setattr(accept, "__defaults__", (tmp_path / "kept", *accept.__defaults__[1:]))
         return tmp_path / "kept"
 
     @pytest.fixture
@@ -387,6 +387,7 @@ class TestDeployment:
         (tmp_path / "elsewhere").rename(kept / CIRCUITS[0])
         done = deploy("--config", config)
         assert done.exit_code == 0, (done.output, done.exception)
+        assert f"{CIRCUITS[0]}: " in done.output, "how far the verification is"
         made = Deployment.load(out)
         assert {symbol: token.decimals for symbol, token in made.tokens.items()} == {"USD": 6, "STAKE": 18}
         assert {entry.circuit_id for entry in made.verifiers.values()} == {Ceremony(finished).circuit_id}
