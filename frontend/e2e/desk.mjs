@@ -5,8 +5,8 @@
  *   node e2e/desk.mjs plan.json
  *
  * The plan: { base, rpc, key, out, patience, looks: [{ name, width, height, scheme }], steps }. A step is one of
- * `page.mjs` (see `act`), or { go: PATH }, { shot, during } (a picture and axe's judgement in every look; what `during`
- * selects must outlast them, and the wallet sends nothing meanwhile), { decline: METHOD }, { onto: CHAIN ID },
+ * `page.mjs` (see `act`), or { go: PATH }, { shot } (a picture and axe's judgement in every look), { hold: true } (no
+ * proof gets ready until { hold: false }), { decline: METHOD }, { onto: CHAIN ID },
  * { save: BUTTON, into } (the text of the file that it gives), { leave: true } (the tab shows nothing of ours),
  * { permit: [PERMISSION] } (these and no others), { clock: true } (from here on time can be passed), { pass: TIME },
  * { heap: NAME } (what of the plan's `secrets` the page's memory holds, see `remembered`). `say` and `ask` steps go to
@@ -67,12 +67,9 @@ async function use() {
 async function take(page, wallet, step) {
   try {
     if (step.go) await reach(page, plan.base, step.go);
-    else if (step.shot) {
-      const shots = shoot(page, step.shot, step.during);
-      // What is under way at the first picture is so at the last: the wallet sends nothing before.
-      if (step.during) wallet.queue = shots.catch(() => undefined);
-      await shots;
-    } else if (step.decline) wallet.decline = step.decline;
+    else if (step.shot) await shoot(page, step.shot);
+    else if ("hold" in step) await page.evaluate((on) => window.__hold(on), step.hold);
+    else if (step.decline) wallet.decline = step.decline;
     else if (step.onto) await wallet.onto(page, step.onto);
     else if (step.save) {
       const coming = page.waitForEvent("download");
@@ -89,9 +86,25 @@ async function take(page, wallet, step) {
   }
 }
 
-/** Runs in the page: notifications are the browser's own, and are told of besides. */
+/** Runs in the page: notifications are the browser's own, and are told of besides; what workers make may be held. */
 function listening() {
   if (!isSecureContext) return; // an empty tab, which has neither
+  let held = false;
+  const waiting = [];
+  window.__hold = (on) => {
+    held = on;
+    if (!on) waiting.splice(0).forEach((give) => give());
+  };
+  window.Worker = class extends Worker {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", (event) => {
+        if (!held || !("result" in event.data)) return;
+        event.stopImmediatePropagation();
+        waiting.push(() => this.dispatchEvent(new MessageEvent("message", { data: event.data })));
+      });
+    }
+  };
   window.Notification = class extends Notification {
     constructor(title, options) {
       super(title, options);
@@ -131,8 +144,8 @@ async function remembered(page, tries) {
   return remembered(page, tries - 1);
 }
 
-/** Pictures first: axe takes longer, and the stage that they show may pass. */
-async function shoot(page, name, during) {
+/** Pictures first: axe takes longer, and what they show may pass. */
+async function shoot(page, name) {
   await page.evaluate(() => document.fonts.ready);
   const shots = [];
   for (const look of plan.looks) {
@@ -145,7 +158,6 @@ async function shoot(page, name, during) {
     report.shots.push({ ...shots[i], violations: await violations(page) });
   }
   await dress(page, plan.looks[0]);
-  if (during && !(await page.locator(during).count())) throw new Error(`${during} was gone before the last look`);
 }
 
 async function dress(page, { width, height, scheme }) {

@@ -143,14 +143,19 @@ class Chain:
     def _until(self, there: Callable[[], object], last: int) -> None:
         """Until the chain shows what somebody else sends. Blocks go by up to `last`, and then to confirm what was sent:
         the window stays open however long that takes, with room for what follows."""
-        deadline, ours = time.monotonic() + SECONDS, 0
+        deadline = time.monotonic() + SECONDS
         while not there():
             assert time.monotonic() < deadline, "it does not come"
             head = self.world.chain.head()
-            if head < last or head > ours:
+            if head < last or self._fresh(head):
                 self.world.confirm()
-                ours = head + CONFIRMATIONS     # a head beyond that is a block of somebody else's, whenever it came
             time.sleep(1)
+
+    def _fresh(self, head: int) -> bool:
+        """Whether the ledger is still to take in what the last blocks hold: among the empty ones that are mined here,
+        too, somebody's transaction may have come."""
+        block = self.world.chain.web3.eth.get_block
+        return any(block(head - back)["transactions"] for back in range(CONFIRMATIONS))
 
 
 @dataclass(frozen=True)

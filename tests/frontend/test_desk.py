@@ -91,8 +91,8 @@ def _depositing() -> list[dict]:
     form = "form[aria-label=Deposit]"
     return [
         {"go": "/desk"}, {"choose": "Asset", "text": "USD", "within": form},
-        {"fill": "Amount", "text": DEPOSIT, "within": form}, {"click": "Deposit", "within": form},
-        {"see": ".task-stages .on", "text": "Proof"}, {"shot": "proving", "during": ".task-running"},
+        {"fill": "Amount", "text": DEPOSIT, "within": form}, {"hold": True}, {"click": "Deposit", "within": form},
+        {"see": ".task-stages .on", "text": "Proof"}, {"shot": "proving"}, {"hold": False},
         {"see": ".task-done"}, {"say": "confirm"}, {"see": ".badge", "text": "waits for the tree"},
         {"say": "advance"}, {"see": ".badge", "text": "spendable"}, {"shot": "balances"},
     ]  # fmt: skip
@@ -127,8 +127,8 @@ def _cancelling() -> list[dict]:
         {"fill": "Quantity", "text": "7"}, {"fill": "Limit", "text": "52"},
         {"see": ".desk-checks .bad", "text": "deposit more"}, {"shot": "refused"},
         *_ticket(desk.BUYS), {"see": ".desk-checks .good", "text": "Order 1 of your 2"}, {"gone": ".desk-checks .bad"},
-        {"shot": "order"}, {"click": "Prove and send"}, *_meanwhile(),
-        {"click": "Cancel", "within": ".task"}, {"see": ".task-cancelled", "text": "Nothing was sent"},
+        {"shot": "order"}, {"hold": True}, {"click": "Prove and send"}, *_meanwhile(),
+        {"click": "Cancel", "within": ".task"}, {"see": ".task-cancelled", "text": "Nothing was sent"}, {"hold": False},
         {"go": "/desk/order"}, *_ticket(desk.BUYS), {"click": "Prove and send"}, {"see": ".task-done"}, {"say": "confirm"},
         {"go": "/desk/blotter"}, {"see": "td .badge", "text": "sealed"}, {"see": ".notice-warn", "text": "Keep this page open"},
         {"shot": "sealed"}, {"click": "Cancel", "within": "td", "loose": True}, {"shot": "cancelling"}, {"click": "Cancel the order"},
@@ -197,8 +197,9 @@ def _coming_back() -> list[dict]:
 def _left_alone() -> list[dict]:
     """A quarter of an hour without a key or click: the page forgets its secrets, and asks again."""
     return [
-        {"heap": "open"}, {"pass": "10:00"}, {"see": "h1", "text": "History"}, {"pass": "06:00"},
-        {"see": "h1", "text": "Desk"}, {"see": "label", "text": "Passphrase"}, {"heap": "locked", "tries": 60},
+        {"heap": "open"}, {"pass": "10:00"}, {"see": "h1", "text": "History"}, {"gone": ".notice-warn"},
+        {"pass": "06:00"}, {"see": "h1", "text": "Desk"}, {"see": "label", "text": "Passphrase"},
+        {"heap": "locked", "tries": 60},
     ]  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from tests.frontend.scene import served
 from tests.sdk.trader import Refusal, node_trader
 from tests.world import CONFIRMATIONS, World, anvil, build_world
 
+pytestmark = pytest.mark.timeout(1200)
+
 REFERENCE = 500
 DEPOSIT = 10**7
 
