@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from random import Random
 
+import pytest
 from eth_account import Account
 
 from indexer.follow import Follower
@@ -14,6 +15,8 @@ from offchain.chain import Chain
 from offchain.paths import ROOT
 from tests.indexer.conftest import new_branch
 from tests.indexer.taken import block, whole
+
+pytestmark = pytest.mark.timeout(1800)
 
 KILLS = 3
 PATIENCE = 300
