@@ -4,11 +4,14 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes is the machine's load. Every run tries the same ones: it says the same of the same tree.
 settings.register_profile("loaded", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("loaded")
+# Else it tries the numbers that stand in whatever modules are loaded by then, which other tests decide.
+providers._get_local_constants = lambda: providers._local_constants
 
 TOGETHER = {
     # One demonstration of minutes, which all of these read; and what ape compiles, which it keeps in one place.
