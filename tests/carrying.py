@@ -18,7 +18,7 @@ from relayer.sender import Sender
 from relayer.store import Store
 from tests.world import account
 
-SECONDS = 120.0
+SECONDS = 240.0
 FEE = 1_000
 GENEROUS = Policy(client_burst=10**5, burst=10**5, client_rate=10**5, rate=10**5)
 
