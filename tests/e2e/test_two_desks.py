@@ -33,6 +33,9 @@ pytestmark = pytest.mark.timeout(1_500)
 RELAYER = "north"
 STAKE = 20_000 * 10**18
 WINDOWS = {"commit_blocks": 90, "freeze_blocks": 8, "reveal_blocks": 40, "settle_blocks": 90, "capacity": 8, "quota": 2}
+AHEAD = 40
+"""Blocks that the timelock has to open the market, of which it needs some six: agents and browsers start meanwhile."""
+
 ROOM = 75
 """Blocks of a commit window in which two browsers on two cores prove and send: 18 with seven times the work."""
 
@@ -79,7 +82,7 @@ def _window(world: World) -> None:
     market, chain = world.ledger.markets[0], world.chain
     while True:
         head = chain.head()
-        windows = market.windows(market.epoch_at(head))
+        windows = market.windows(market.epoch_at(max(head, market.start_block)))
         if windows.open <= head < windows.freeze - ROOM:
             return
         time.sleep(0.5)
@@ -93,7 +96,7 @@ def desks(tmp_path_factory):
         world = venue.new(site, 5, (RELAYER, "carrier of alder", "carrier of birch"), Narrator())
         rpc = stack.enter_context(started_network(site / "network", world, 5))
         venue.deploy(world, rpc, (RELAYER,), STAKE)
-        venue.open_market(world, 8, **WINDOWS)
+        venue.open_market(world, AHEAD, **WINDOWS)
         running = [daemons.relayer(world, RELAYER, rpc, f"sqlite:///{folder}/relayer.sqlite3")]
         stack.callback(lambda: daemons.stop(running))
         running[0].start()
@@ -133,7 +136,7 @@ def _agent(world: World, who: Institution, rpc: str, origin: str):
     token = json.loads(made.stdout)["key"]
     daemon = daemons.Daemon(folder, {"SHADOWPOOL_PASSWORD": world.password}, "agent", "run", "--config", file)
     daemon.start()
-    return daemon, AgentClient(f"http://127.0.0.1:{port}", token, patience=180), token
+    return daemon, AgentClient(f"http://127.0.0.1:{port}", token, patience=PATIENCE), token
 
 
 def _walk_all(desks: list[Desk], base: str, rpc: str, folder) -> None:
