@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts.network import process
 
 START_SECONDS = 180.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 """Patience, not a pace: a server is up within a second unless the machine is loaded."""
 
 
