@@ -24,6 +24,7 @@ from tests.fix.peer import PASSWORD, Peer
 from tests.sdk.trader import node_trader
 from tests.world import CONFIRMATIONS, anvil, build_world
 
+pytestmark = pytest.mark.timeout(1200)
 QUANTITY, PRICE = 7, 480
 ENTRANCES = ("python", "cli", "typescript", "rest", "fix")
 ORDERS = {"rest": "rest-1", "fix": "fix:DESK:one"}
