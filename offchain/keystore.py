@@ -30,7 +30,6 @@ MAX_SCRYPT_BLOCKS = 1 << 22
 """n·r·p: 128 bytes each, so half a GiB and some ten seconds."""
 
 
-
 class KeystoreError(Exception):
     """A keystore file cannot be written or opened; the message says why and what to do."""
 
@@ -67,8 +66,19 @@ def save(path: Path, kind: Kind, secret: int, password: str) -> None:
         raise KeystoreError(f"{path} exists; a key is never overwritten, so move it first")
     if not 0 < secret < SECP256K1_ORDER:
         raise KeystoreError("the secret is out of range; make a new one")
-    document = Account.encrypt(secret.to_bytes(32, "big"), password) | {"shadowpool": kind}
+    document = encrypted(secret.to_bytes(32, "big"), password) | {"shadowpool": kind}
     write_atomically(path, json.dumps(document) + "\n", mode=0o600)
+
+
+def encrypted(secret: bytes, password: str, **costs: object) -> dict:
+    """A keystore of the format's whole words: eth_keyfile drops an iv's leading zero bytes, and geth panics at that.
+
+    `costs` are `Account.encrypt`'s `kdf` and `iterations`.
+    """
+    document = Account.encrypt(secret, password, **costs)
+    cipher = document["crypto"]["cipherparams"]
+    cipher["iv"] = cipher["iv"].zfill(32)
+    return document
 
 
 def load(path: Path, kind: Kind, password: str) -> int:
@@ -107,7 +117,7 @@ def _checked(document: dict) -> dict:
         raise ValueError("address must be 20 bytes in hexadecimal")
     if document["version"] != 3 or crypto["cipher"] != "aes-128-ctr":
         raise ValueError("version must be 3 and the cipher aes-128-ctr")
-    # eth_keyfile drops the leading zero bytes of an iv.
+    # Others' may lack an iv's leading zero bytes, as eth_keyfile writes it.
     for where, name, least, most in (
         (crypto, "ciphertext", 32, 32), (crypto, "mac", 32, 32), (crypto["cipherparams"], "iv", 1, 16),
     ):  # fmt: skip

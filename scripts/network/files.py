@@ -13,6 +13,7 @@ from eth_account import Account
 from eth_keys import keys
 from eth_utils import to_checksum_address
 
+from offchain import keystore
 from scripts.network.plan import GRANT_WEI, RPC, NetworkError, Plan, genesis
 
 MANIFEST = "network.json"
@@ -75,11 +76,8 @@ def _signer(node: Path) -> str:
     account, password = Account.create(), secrets.token_urlsafe(32)
     (node / "keystore").mkdir(mode=0o700)
     # The password lies beside it: a costly key derivation would only slow the start.
-    keystore = Account.encrypt(account.key, password, kdf="scrypt", iterations=4096)
-    # eth_keyfile drops leading zero bytes, one time in 256; geth panics at the short block.
-    cipher = keystore["crypto"]["cipherparams"]
-    cipher["iv"] = cipher["iv"].zfill(32)
-    write_private(node / "keystore" / "signer.json", json.dumps(keystore))
+    document = keystore.encrypted(account.key, password, kdf="scrypt", iterations=4096)
+    write_private(node / "keystore" / "signer.json", json.dumps(document))
     write_private(node / "password", password)
     return account.address
 

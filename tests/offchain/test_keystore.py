@@ -25,6 +25,14 @@ def test_round_trip_is_private(saved):
     assert str(SECRET) not in saved.read_text() and f"{SECRET:x}" not in saved.read_text()
 
 
+def test_an_iv_that_begins_with_zero_is_written_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("eth_keyfile.keyfile.Random.get_random_bytes", lambda size: bytes(size - 1) + b"\7")
+    path = tmp_path / "account.json"
+    keystore.save(path, Kind.ACCOUNT, SECRET, "a password")
+    assert json.loads(path.read_text())["crypto"]["cipherparams"]["iv"] == f"{7:032x}"
+    assert keystore.load(path, Kind.ACCOUNT, "a password") == SECRET
+
+
 def test_wrong_password_and_wrong_kind(saved):
     with pytest.raises(KeystoreError, match="wrong password"):
         keystore.load(saved, Kind.SHIELDED, "another")
