@@ -35,8 +35,6 @@ RELAYERS = ("east", "north", "south")
 STAKE = 5_000 * 10**18
 PATIENCE_SECONDS = 400.0
 POLL_SECONDS = 0.05
-AHEAD_BLOCKS = 12
-"""From the announcement of the market to its first block."""
 
 
 def market_terms() -> dict:
@@ -176,7 +174,7 @@ def opened(folder: Path, world: World, validators: int, epochs: int | None = Non
         site.start()
         venue.fund(world, 1)
         daemons.answering(site.carrier, site.carrier_url, world.chain.deployment)
-        venue.open_market(world, AHEAD_BLOCKS, **market_terms() | terms)
+        venue.open_market(world, **market_terms() | terms)
         site.flow = Flow(world, site.carrier_url, epochs)
         site.flow.start()
         yield site

@@ -22,7 +22,6 @@ FOLDER = BUILD / "load"
 OUTPUT = FOLDER / "load.json"
 RELAYER = "north"
 STAKE = 20_000 * 10**18
-AHEAD_BLOCKS = 16
 SAMPLE = 12
 """Commits proven to see how long all of them will take."""
 
@@ -83,7 +82,7 @@ def _measured(world: World, plan: Plan, epochs: list[list[Prepared]], dated: int
         url = f"http://127.0.0.1:{port}"
         daemons.answering(carrier, url, world.chain.deployment)
         began = time.monotonic()
-        start = venue.open_market(world, AHEAD_BLOCKS, **plan.terms())
+        start = venue.open_market(world, **plan.terms())
         world.say.line(f"market open from block {start}; relayer and carrier run; measuring for {plan.duration} s")
         tally = Live(world, plan, epochs, start, url).run()
         _wait(world, plan)

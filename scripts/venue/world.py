@@ -25,6 +25,9 @@ PRICE = 2_360_000
 DEPOSIT = {"BTC": 2 * 10**12, "USD": 2 * 10**15}
 """Base units that one deposit brings, in two notes."""
 
+AHEAD_BLOCKS = 30
+"""From a market's announcement to its first block: the timelock needs some six, and a busy machine more."""
+
 YEAR = 365 * 24 * 3600
 
 
@@ -55,9 +58,9 @@ def market_terms(world: World, start: int, **overrides) -> dict:
     return terms.market_terms(world.chain.deployment, start) | {"start_block": start} | overrides
 
 
-def open_market(world: World, ahead: int, **overrides) -> int:
-    """Open a market that starts `ahead` blocks after the head, by the timelock; its first block."""
-    start = world.chain.head() + ahead
+def open_market(world: World, **overrides) -> int:
+    """Open a market that starts AHEAD_BLOCKS after the head, by the timelock; its first block."""
+    start = world.chain.head() + AHEAD_BLOCKS
     call = world.chain.contract("Market").functions.open_market(market_terms(world, start, **overrides))
     receipts = Governance(world.chain, world.accounts["governor"]).enact([call])
     world.last_block = max(world.last_block, *(receipt.block for receipt in receipts))

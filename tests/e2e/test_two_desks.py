@@ -33,9 +33,6 @@ pytestmark = pytest.mark.timeout(1_500)
 RELAYER = "north"
 STAKE = 20_000 * 10**18
 WINDOWS = {"commit_blocks": 90, "freeze_blocks": 8, "reveal_blocks": 40, "settle_blocks": 90, "capacity": 8, "quota": 2}
-AHEAD = 40
-"""Blocks that the timelock has to open the market, of which it needs some six: agents and browsers start meanwhile."""
-
 ROOM = 75
 """Blocks of a commit window in which two browsers on two cores prove and send: 18 with seven times the work."""
 
@@ -96,7 +93,7 @@ def desks(tmp_path_factory):
         world = venue.new(site, 5, (RELAYER, "carrier of alder", "carrier of birch"), Narrator())
         rpc = stack.enter_context(started_network(site / "network", world, 5))
         venue.deploy(world, rpc, (RELAYER,), STAKE)
-        venue.open_market(world, AHEAD, **WINDOWS)
+        venue.open_market(world, **WINDOWS)
         running = [daemons.relayer(world, RELAYER, rpc, f"sqlite:///{folder}/relayer.sqlite3")]
         stack.callback(lambda: daemons.stop(running))
         running[0].start()
