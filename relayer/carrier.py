@@ -24,6 +24,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from web3.exceptions import Web3Exception
 
 from offchain.chain import Chain, ChainError
 from offchain.limits import Clock
@@ -140,7 +141,7 @@ def serve(serving: uvicorn.Server, sender: Sender) -> None:
                 if (head := sender.chain.head()) != seen:
                     sender.pump(head)
                     seen = head
-            except ChainError as error:
+            except (ChainError, Web3Exception) as error:     # the next look may be answered
                 log.warning("carrier", error=error)
             except Exception as error:  # without its outbox it must take in nothing more
                 lost.append(error)

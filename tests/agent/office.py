@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 
 from offchain import keystore
@@ -21,6 +21,7 @@ from tests.world import CONFIRMATIONS, account
 
 PASSWORD = "only of this test"
 SECONDS = 300
+PATIENCE_SECONDS = 30.0
 BLOCK_SECONDS, PROOF_SECONDS = 0.5, 5.0
 """A block comes so long after the one before at the least; and so long while a commit is still being proven, which must
 not lose its window to that."""
@@ -101,6 +102,16 @@ class Office:
             assert process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
 
+    def killed(self, process: subprocess.Popen) -> None:
+        """Until it has killed itself. Now and then a block comes, for what failed is tried again at the next one."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL, self.log.read_text()
+                return
+            self.world.mine(1)
+        raise AssertionError(f"it lives on: {self.log.read_text()}")
+
     def until(self, client_id: str, state: str) -> DeskOrder:
         """The order once it is in a state. Blocks come meanwhile, each after the agent has seen the one before."""
         began = mined = time.monotonic()
@@ -129,7 +140,3 @@ class Office:
         except AgentRefused as refused:
             assert refused.status == 404, refused
             return None     # its parent has not placed it yet
-
-
-def killed(process: subprocess.Popen) -> None:
-    assert process.wait(SECONDS) == -signal.SIGKILL

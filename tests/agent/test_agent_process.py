@@ -7,9 +7,10 @@ import pytest
 from offchain.agent.desk import OrderState
 from offchain.agent_client import AgentClient, AgentError
 from offchain.notes import Side, Terms
-from tests.agent.office import PASSWORD, SECONDS, killed, opened
+from tests.agent.office import PASSWORD, SECONDS, opened
 from tests.world import anvil, build_world
 
+pytestmark = pytest.mark.timeout(1_200)
 LIMIT = 5_050_505_050
 """Longer than whatever number a log has by chance: of a port, or of a second's parts."""
 
@@ -36,11 +37,11 @@ def test_an_order_outlives_four_deaths(world, office):
         office.wait(process)
         placed = client.place("one", 0, Side.BUY, 10, LIMIT, epoch)
         assert (placed.state, placed.source, placed.account) == (OrderState.ACCEPTED, "rest", "test")
-        killed(process)
+        office.killed(process)
     with office.running("before_broadcast", "commit") as process:
-        killed(process)
+        office.killed(process)
     with office.running("after_given", "commit") as process:
-        killed(process)
+        office.killed(process)
     with office.running() as process:
         assert client.place("one", 0, Side.BUY, 10, LIMIT, epoch).client_id == "one"
         office.until("one", OrderState.COMMITTED)
@@ -50,7 +51,7 @@ def test_an_order_outlives_four_deaths(world, office):
         process.kill()
     world.go_to(world.market.windows(epoch).reveal)
     with office.running("before_given", "reveal") as process:
-        killed(process)
+        office.killed(process)
     with office.running() as process:
         office.until("one", OrderState.REVEALED)
         world.wallet("birch").reveal(sell, carrier=world.accounts["carrier"])

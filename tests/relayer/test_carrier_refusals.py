@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from web3.exceptions import Web3RPCError
 
 from offchain.chain import Chain
 from offchain.deployment import DeploymentError
@@ -248,6 +249,22 @@ def test_a_lost_chain_is_said_without_its_address(world, tmp_path):
         answer = service.post(body)
         problem(answer, 503, "unavailable")
         assert "127.0.0.1" not in answer.text and answer.headers["retry-after"]
+
+
+def test_a_node_that_refuses_to_be_looked_at_ends_no_carrier(world, tmp_path, monkeypatch):
+    looked = []
+
+    def refused(head):
+        looked.append(head)
+        raise Web3RPCError("header not found")
+
+    with carrying(world.chain, tmp_path, GENEROUS) as service:
+        monkeypatch.setattr(service.sender, "pump", refused)
+        world.mine(1)
+        deadline = time.monotonic() + SECONDS
+        while len(looked) < 3:
+            assert time.monotonic() < deadline, "it looks no more"
+            time.sleep(0.02)
 
 
 def test_a_call_asked_for_often_at_once_takes_free_gas_once(world, tmp_path, monkeypatch):

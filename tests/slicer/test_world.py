@@ -9,9 +9,10 @@ from offchain.agent.desk import OrderState
 from offchain.notes import BPS, Side, Terms
 from offchain.slicer.parents import ParentState
 from offchain.slicer.tables import ChildRow
-from tests.agent.office import SECONDS, killed, opened
+from tests.agent.office import SECONDS, opened
 from tests.world import anvil, build_world
 
+pytestmark = pytest.mark.timeout(1_200)
 ARRIVAL, LOTS, LEAST = 500, 20, 4
 
 
@@ -65,7 +66,7 @@ def test_a_twap_goes_on_where_it_was_killed(world, office):
         office.wait(process)
         made = client.start_parent("june", 0, "buy", LOTS, 505, "twap", epochs=2, minimum=LEAST, jitter_bps=4_000)
         assert (made.start, made.end, made.arrival) == (epoch, epoch + 1, ARRIVAL)
-        killed(process)
+        office.killed(process)
     engine = create_engine(f"sqlite:///{office.folder}/agent.sqlite3")
     with Session(engine) as session:
         drawn = session.exec(select(ChildRow)).one().lots
