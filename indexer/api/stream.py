@@ -7,7 +7,7 @@ what came since; one that reads too slowly is let go of, so that it holds nobody
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,19 +44,22 @@ class Slow(Exception):
 class Hub:
     """Watches the tables of `source`, and hands every batch of frames to each client's queue.
 
-    `block` and `hash` are what all clients were told of last.
+    `hello` is of what all clients were told last; `block` and `hash` are ahead of it while a thread reads.
     """
 
     def __init__(self, source: Source):
         self.source = source
         self.block, self.hash, self._state = -1, "", None
         self.timestamp = self.head = 0
+        self.hello: Frame = {}
         self._hashes: OrderedDict[int, str] = OrderedDict()
+        self._frames: list[Frame] = []
         self._clients: set[asyncio.Queue[list[Frame] | None]] = set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        await asyncio.to_thread(self._read)     # nobody is told of what was there before
+        await asyncio.to_thread(self._read)
+        self._tell()    # nobody of what was there before
         task = asyncio.create_task(self._watch())
         try:
             yield
@@ -66,24 +69,27 @@ class Hub:
                 await task
 
     @contextlib.contextmanager
-    def client(self):
-        """A queue of batches; None in it says that the client fell behind."""
+    def client(self) -> Iterator[tuple["asyncio.Queue[list[Frame] | None]", Frame]]:
+        """(a queue of batches, the hello that they come after); None in it says that the client fell behind."""
         queue: asyncio.Queue[list[Frame] | None] = asyncio.Queue(self.source.settings.stream_batches)
         self._clients.add(queue)
         try:
-            yield queue
+            yield queue, self.hello
         finally:
             self._clients.discard(queue)
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self.source.settings.poll_seconds)
-            frames = await asyncio.to_thread(self._read)
-            if frames:
-                self._tell(frames)
+            await asyncio.to_thread(self._read)
+            self._tell()
 
-    def _tell(self, frames: list[Frame]) -> None:
-        for queue in list(self._clients):
+    def _tell(self) -> None:
+        """Hand on what was read. Who comes later is greeted with it, and told what is after it."""
+        place = {"block": self.block, "block_hash": self.hash, "timestamp": self.timestamp, "head": self.head}
+        self.hello = {"type": "hello", "cursor": self.cursor, **place}
+        frames, self._frames = self._frames, []
+        for queue in list(self._clients) if frames else ():
             try:
                 queue.put_nowait(frames)
             except asyncio.QueueFull:
@@ -91,31 +97,28 @@ class Hub:
                 queue.get_nowait()
                 queue.put_nowait(None)
 
-    def _read(self) -> list[Frame]:
-        """What changed in the tables since the last time."""
-        try:
-            with self.source.view() as view:
-                return self._changes(view)
-        except (Problem, SQLAlchemyError):
-            return []   # nothing indexed yet, or the database is away for now
+    def _read(self) -> None:
+        """Take in what changed in the tables since the last time."""
+        # Nothing is indexed yet, or the database is away for now; what was taken in until then is told.
+        with contextlib.suppress(Problem, SQLAlchemyError), self.source.view() as view:
+            self._changes(view)
 
-    def _changes(self, view: View) -> list[Frame]:
+    def _changes(self, view: View) -> None:
         if self.block < 0:
             last = view.last
             self._remember(last["block"], last["hash"], last["timestamp"])
             self.head = max(view.sync["head"], last["block"])
             self._state = view.sync["state"], view.sync["reason"]
-            return []
-        frames = self._rolled_back(view)
+            return
+        self._frames += self._rolled_back(view)
         self.head = max(view.sync["head"], view.block)
         for frame in blocks_after(view, self.block, BATCH):
             self._remember(frame["block"], frame["block_hash"], frame["timestamp"])
-            frames.append(frame | {"head": self.head})
+            self._frames.append(frame | {"head": self.head})
         state = view.sync["state"], view.sync["reason"]
         if state != self._state:
             self._state = state
-            frames.append({"type": "status", "cursor": self.cursor, "sync": state[0], "divergence": state[1]})
-        return frames
+            self._frames.append({"type": "status", "cursor": self.cursor, "sync": state[0], "divergence": state[1]})
 
     def _rolled_back(self, view: View) -> list[Frame]:
         """A frame that names the last block told of that is still there, unless it is the very last."""
@@ -148,10 +151,6 @@ class Hub:
     @property
     def cursor(self) -> str:
         return pages.encode("stream", self.block, self.hash)
-
-    def hello(self) -> Frame:
-        place = {"block": self.block, "block_hash": self.hash, "timestamp": self.timestamp, "head": self.head}
-        return {"type": "hello", "cursor": self.cursor, **place}
 
 
 def blocks_after(view: View, block: int, limit: int) -> list[Frame]:
@@ -186,9 +185,9 @@ async def stream(socket: WebSocket, cursor: str | None = None) -> None:
         await socket.close(POLICY)
         return
     await socket.accept()
-    with hub.client() as queue:
+    with hub.client() as (queue, hello):
         reader = asyncio.create_task(_until_gone(socket))
-        pump = asyncio.create_task(_pump(socket, hub, queue, cursor))
+        pump = asyncio.create_task(_pump(socket, hub.source, queue, hello, cursor))
         try:
             await asyncio.wait((reader, pump), return_when=asyncio.FIRST_COMPLETED)
             if pump.done() and isinstance(pump.exception(), Slow):
@@ -200,15 +199,16 @@ async def stream(socket: WebSocket, cursor: str | None = None) -> None:
             await asyncio.gather(reader, pump, return_exceptions=True)
 
 
-async def _pump(socket: WebSocket, hub: Hub, queue: "asyncio.Queue[list[Frame] | None]", cursor: str | None) -> None:
-    hello, block, hash = hub.hello(), hub.block, hub.hash
+async def _pump(
+    socket: WebSocket, source: Source, queue: "asyncio.Queue[list[Frame] | None]", hello: Frame, cursor: str | None
+) -> None:
     await _send(socket, hello)
     if cursor is not None:
-        for frame in await asyncio.to_thread(_since, hub, cursor, block, hash):
+        for frame in await asyncio.to_thread(_since, source, cursor, hello):
             await _send(socket, frame)
     while True:
         try:
-            frames = await asyncio.wait_for(queue.get(), hub.source.settings.ping_seconds)
+            frames = await asyncio.wait_for(queue.get(), source.settings.ping_seconds)
         except TimeoutError:
             frames = [{"type": "ping"}]
         if frames is None:
@@ -217,16 +217,16 @@ async def _pump(socket: WebSocket, hub: Hub, queue: "asyncio.Queue[list[Frame] |
             await _send(socket, frame)
 
 
-def _since(hub: Hub, cursor: str, block: int, hash: str) -> list[Frame]:
+def _since(source: Source, cursor: str, hello: Frame) -> list[Frame]:
     """What came after a cursor, up to the block that a client was greeted with; a reset if that cannot be told."""
-    reset = [{"type": "reset", "cursor": pages.encode("stream", block, hash)}]
+    block, hash, reset = hello["block"], hello["block_hash"], [{"type": "reset", "cursor": hello["cursor"]}]
     try:
         last, known = pages.decode("stream", cursor, int, str)
-        with hub.source.view() as view:
+        with source.view() as view:
             there = view.scalar(select(BLOCKS.c.hash).where(BLOCKS.c.block == last))
             if there != known or not 0 <= block - last <= REPLAY:
                 return reset
-            frames = [frame | {"head": hub.head} for frame in blocks_after(view, last, block - last)] if block > last else []
+            frames = [frame | {"head": hello["head"]} for frame in blocks_after(view, last, block - last)] if block > last else []
     except (Problem, SQLAlchemyError):
         return reset
     return reset if frames and frames[-1]["block_hash"] != hash else frames

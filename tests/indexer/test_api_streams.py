@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -244,6 +245,34 @@ def test_blocks_rollbacks_and_resuming(story, tmp_path):
         assert status["divergence"] == "a test says so"
 
 
+def test_who_comes_while_the_tables_are_read_is_told_nothing_twice(story, tmp_path, monkeypatch):
+    with indexed(story, tmp_path) as (follower, _):
+        hub = pushing.Hub(Source(follower.engine, story.world.deployment, Settings(rpc=story.url)))
+        hub._read()
+        hub._tell()
+        before = follower.block
+        story.world.mine(3)
+        follower.sync()
+        hub._read()
+        with hub.client() as (queue, hello):
+            assert hello["block"] == before
+            hub._tell()
+            assert [one["block"] for one in queue.get_nowait()] == list(range(before + 1, before + 4))
+            assert hub.hello["block"] == before + 3
+
+            def away(*_):
+                raise OperationalError("SELECT", {}, OSError())
+
+            with follower.engine.begin() as connection:
+                database.forget(connection, before + 1)
+            with monkeypatch.context() as patch:
+                patch.setattr(pushing, "blocks_after", away)
+                hub._read()
+            hub._read()
+            hub._tell()
+            assert [(one["type"], one["block"]) for one in queue.get_nowait()] == [("rollback", before + 1)]
+
+
 def test_replayed_blocks_name_their_events(api):
     follower, address = api
     with follower.engine.connect() as connection:
@@ -293,7 +322,8 @@ def test_who_does_not_read_is_let_go(story, api, monkeypatch, told):
             while not app.state.hub._clients:
                 await asyncio.sleep(0)
             for _ in range(told):
-                app.state.hub._tell([{"type": "ping"}])
+                app.state.hub._frames.append({"type": "ping"})
+                app.state.hub._tell()
             await asyncio.wait_for(serving, 60)
             assert not app.state.hub._clients
             return socket.closed
