@@ -99,11 +99,15 @@ class Stream:
 def _exclusive(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees one state of the database, and that no second job is in."""
     with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
+        postgres = engine.dialect.name == "postgresql"
+        if postgres:
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
-            # A write before any reading: on SQLite it takes the one place of a writer, on Postgres the row.
-            connection.execute(update(STREAM).values(id=STREAM.c.id))
+            # Before any reading: what Postgres shows is of the first, and must be after a job that was killed in its commit.
+            if postgres:
+                connection.exec_driver_sql(f"LOCK TABLE {STREAM.name} IN EXCLUSIVE MODE")
+            else:       # a write takes the one place of a writer
+                connection.execute(update(STREAM).values(id=STREAM.c.id))
             yield connection
 
 

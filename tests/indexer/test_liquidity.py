@@ -1,6 +1,8 @@
 """The job of the windows: after any lateness, death and reorganisation they are what the prints make."""
 
+import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from indexer import models
 from indexer.follow import Follower
-from indexer.liquidity.stream import LATENESS, Stream, Taken
+from indexer.liquidity.stream import LATENESS, Stream, Taken, _exclusive
 from indexer.liquidity.tables import PRINTS, STREAM, WINDOWS
 from offchain.chain import Chain
 from scripts.bench.events import Made
@@ -100,22 +102,24 @@ def test_a_window_whose_prints_are_all_gone_is_gone(engine):
 
 
 def test_a_second_job_waits_or_is_refused(engine):
-    """On SQLite the writer's place is taken; on Postgres the one that comes second may not commit on what it saw."""
+    """On SQLite the writer's place is taken; on Postgres the one that comes second sees what the first commits."""
     put(engine, Mined(1, "a", NOON, ((0, 0, 500, 3),)))
-    with engine.connect() as other:
-        if engine.dialect.name == "sqlite":
-            with other.begin():
-                other.execute(update(STREAM).values(id=1))
-                second = engine.connect()
-                second.exec_driver_sql("PRAGMA busy_timeout=50")
-                with second, pytest.raises(SQLAlchemyError, match="locked"):
-                    second.execute(update(STREAM).values(id=1))
-        else:
-            other.execution_options(isolation_level="REPEATABLE READ")
-            other.execute(select(STREAM)).all()
-            Stream(engine).run()
-            with pytest.raises(SQLAlchemyError, match="serialize"):
-                other.execute(update(STREAM).values(id=1))
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as other, other.begin():
+            other.execute(update(STREAM).values(id=1))
+            second = engine.connect()
+            second.exec_driver_sql("PRAGMA busy_timeout=50")
+            with second, pytest.raises(SQLAlchemyError, match="locked"):
+                second.execute(update(STREAM).values(id=1))
+        return
+    deadline, first = time.monotonic() + 60, Stream(engine)
+    with ThreadPoolExecutor(1) as pool:
+        with _exclusive(engine) as other:
+            taken, second = first._batch(other), pool.submit(Stream(engine).run)
+            while not other.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
+                assert not second.done() and time.monotonic() < deadline, "it did not wait"
+                time.sleep(0.01)
+        assert taken.prints == 1 and second.result() == Taken()
 
 
 # --- Anything that may happen ---
