@@ -126,13 +126,21 @@ class World:
             self.mine(ahead)
 
     def go_back(self, snapshot: str) -> None:
-        """Undo what came after a snapshot. A receipt may be out before its transaction has left the node's pool: it
-        would be mined once more."""
+        """Undo what came after a snapshot."""
+        assert self._alone("evm_revert", [snapshot])["result"], "the node did not go back"
+
+    def reorganise(self, depth: int) -> None:
+        """Empty blocks in place of the last ones."""
+        assert "error" not in self._alone("anvil_reorg", [depth, []]), "the node did not reorganise"
+
+    def _alone(self, method: str, words: list) -> dict:
+        """A request of a node without pending transactions. A receipt may be out before its transaction has left the
+        pool: it would be mined once more."""
         request, deadline = self.chain.web3.provider.make_request, time.monotonic() + 60
         while int(request("txpool_status", [])["result"]["pending"], 16):
             assert time.monotonic() < deadline, "the node's pool does not become empty"
             time.sleep(0.01)
-        assert request("evm_revert", [snapshot])["result"], "the node did not go back"
+        return request(method, words)
 
     def confirm(self) -> None:
         """Mine until what has happened is deep enough to act on."""

@@ -92,7 +92,7 @@ def test_killed_during_backfill_and_live(story, urls, engines, tmp_path):
         subscribed(process, tmp_path)
         live(story, chain, engine, process, tmp_path)
         process.send_signal(signal.SIGKILL)
-    chain.web3.provider.make_request("anvil_reorg", [4, []])
+    story.world.reorganise(4)
     with running(story, url, tmp_path, once=True) as process:
         assert process.wait(PATIENCE) == 0, (tmp_path / "log").read_text()
     assert block(engine) == chain.head()

@@ -60,12 +60,11 @@ def follower(chain, engines):
 
 
 def test_reorganisations_leave_what_a_fresh_sync_makes(pool, chain, follower, engines):
-    request = chain.web3.provider.make_request
     for depth in (1, 3, 17, DEPTH - 1):
         admit(pool, 2)
         follower.sync()
         before = digest(follower.engine)
-        assert "error" not in request("anvil_reorg", [depth, []])
+        pool.world.reorganise(depth)
         admit(pool, 1)
         assert follower.sync() == chain.head() and digest(follower.engine) != before
     follower.finish()
@@ -101,7 +100,7 @@ def test_deeper_than_allowed_stops(pool, chain, follower):
     admit(pool, 1)     # an empty block that is made again is the same
     pool.world.mine(DEPTH)
     follower.sync()
-    chain.web3.provider.make_request("anvil_reorg", [DEPTH + 1, []])
+    pool.world.reorganise(DEPTH + 1)
     before = digest(follower.engine)
     with pytest.raises(Diverged, match="--depth"):
         follower.sync()
