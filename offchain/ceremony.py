@@ -59,14 +59,14 @@ LISTED = re.compile(
 Report = Callable[[str], None]
 
 
-def _quiet(line: str) -> None:
+def quiet(line: str) -> None:
     """Tells nobody."""
 
 
 class Ceremony:
     """The ceremony in a folder; `report` is given a line as each part of a step begins or ends."""
 
-    def __init__(self, folder: Path, report: Report = _quiet):
+    def __init__(self, folder: Path, report: Report = quiet):
         self.folder, self.report = folder, report
         self.circuit = ""
         self.steps: list[Step] = []
@@ -310,7 +310,7 @@ class Ceremony:
         return text
 
 
-def accept(circuit: str, chain_id: int, folder: Path = FOLDER, report: Report = _quiet) -> circuits.Circuit:
+def accept(circuit: str, chain_id: int, folder: Path = FOLDER, report: Report = quiet) -> circuits.Circuit:
     """The built circuit, if its key may be deployed on a chain; CeremonyError if not.
 
     A chain outside DEVELOPMENT_CHAIN_IDS takes only the key of a finished ceremony, kept in

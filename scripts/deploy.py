@@ -4,7 +4,7 @@ All transactions are sent at once: Pool, Relayers and Market name each other by 
 that follow from the deployer's nonces.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
 from eth_utils import keccak, to_checksum_address
@@ -107,7 +107,7 @@ def deploy(
     parameters: Parameters = Parameters(),
     tokens: dict[str, Token] | None = None,
     on_receipt=lambda receipt: None,
-    report: Callable[[str], None] = lambda line: None,
+    report: ceremony.Report = ceremony.quiet,
 ) -> Deployment:
     """Deploy all contracts from `account`; the others are addresses, `feeders` those whose signatures make prices.
     `on_receipt` is given each creation's, `report` a line for each part of a ceremony's verification.

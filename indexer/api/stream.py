@@ -35,6 +35,8 @@ SEND_SECONDS = 10.0
 AGAIN = 1013
 POLICY = 1008
 Frame = dict[str, Any]
+Batches = asyncio.Queue[list[Frame] | None]
+"""A client's; None in it says that the client fell behind."""
 
 
 class Slow(Exception):
@@ -54,7 +56,7 @@ class Hub:
         self.hello: Frame = {}
         self._hashes: OrderedDict[int, str] = OrderedDict()
         self._frames: list[Frame] = []
-        self._clients: set[asyncio.Queue[list[Frame] | None]] = set()
+        self._clients: set[Batches] = set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -69,9 +71,9 @@ class Hub:
                 await task
 
     @contextlib.contextmanager
-    def client(self) -> Iterator[tuple["asyncio.Queue[list[Frame] | None]", Frame]]:
-        """(a queue of batches, the hello that they come after); None in it says that the client fell behind."""
-        queue: asyncio.Queue[list[Frame] | None] = asyncio.Queue(self.source.settings.stream_batches)
+    def client(self) -> Iterator[tuple[Batches, Frame]]:
+        """(a queue of batches, the hello that they come after)"""
+        queue = Batches(self.source.settings.stream_batches)
         self._clients.add(queue)
         try:
             yield queue, self.hello
@@ -89,7 +91,9 @@ class Hub:
         place = {"block": self.block, "block_hash": self.hash, "timestamp": self.timestamp, "head": self.head}
         self.hello = {"type": "hello", "cursor": self.cursor, **place}
         frames, self._frames = self._frames, []
-        for queue in list(self._clients) if frames else ():
+        if not frames:
+            return
+        for queue in list(self._clients):
             try:
                 queue.put_nowait(frames)
             except asyncio.QueueFull:
@@ -199,9 +203,7 @@ async def stream(socket: WebSocket, cursor: str | None = None) -> None:
             await asyncio.gather(reader, pump, return_exceptions=True)
 
 
-async def _pump(
-    socket: WebSocket, source: Source, queue: "asyncio.Queue[list[Frame] | None]", hello: Frame, cursor: str | None
-) -> None:
+async def _pump(socket: WebSocket, source: Source, queue: Batches, hello: Frame, cursor: str | None) -> None:
     await _send(socket, hello)
     if cursor is not None:
         for frame in await asyncio.to_thread(_since, source, cursor, hello):

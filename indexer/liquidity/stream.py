@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, and_, delete, select, update
+from sqlalchemy import Connection, Engine, and_, delete, select, text, update
 
 from indexer import database, models
 from indexer.liquidity.tables import PRINTS, STREAM, WINDOWS
@@ -99,15 +99,13 @@ class Stream:
 def _exclusive(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees one state of the database, and that no second job is in."""
     with engine.connect() as connection:
-        postgres = engine.dialect.name == "postgresql"
-        if postgres:
+        enter = update(STREAM).values(id=STREAM.c.id)       # a write takes SQLite's one place of a writer
+        if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
+            enter = text(f"LOCK TABLE {STREAM.name} IN EXCLUSIVE MODE")
         with connection.begin():
             # Before any reading: what Postgres shows is of the first, and must be after a job that was killed in its commit.
-            if postgres:
-                connection.exec_driver_sql(f"LOCK TABLE {STREAM.name} IN EXCLUSIVE MODE")
-            else:       # a write takes the one place of a writer
-                connection.execute(update(STREAM).values(id=STREAM.c.id))
+            connection.execute(enter)
             yield connection
 
 

@@ -48,6 +48,7 @@ class RedisServer(Server):
             "appendonly": "no",
             "daemonize": "no",
             "logfile": '""',
+            "rdbcompression": "no",     # so that a scan of DUMP for secrets sees all that is stored
         }
         write_private(self.folder / CONFIG, "".join(f"{name} {value}\n" for name, value in settings.items()))
 

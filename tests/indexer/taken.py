@@ -1,6 +1,9 @@
-"""What a database has taken in."""
+"""What a database has taken in, and who waits for it."""
 
-from sqlalchemy import select
+import time
+from concurrent.futures import Future
+
+from sqlalchemy import Connection, select
 
 from indexer import database, models
 
@@ -13,3 +16,11 @@ def block(engine) -> int:
 def whole(engine) -> str:
     with engine.connect() as connection:
         return database.digest(connection)
+
+
+def until_waited_for(connection: Connection, job: Future) -> None:
+    """Until somebody waits for a lock of Postgres: `job`, which must not come to its end instead."""
+    deadline = time.monotonic() + 60
+    while not connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
+        assert not job.done() and time.monotonic() < deadline, "it did not wait"
+        time.sleep(0.01)

@@ -1,6 +1,5 @@
 """The made-up chain of the benchmark: taken in whole, compared with its contracts, the same in both databases."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +11,7 @@ from offchain.state import Diverged
 from scripts.bench.events import Made
 from scripts.bench.indexer import UNDONE, backfill, served
 from tests.indexer.conftest import new_database
+from tests.indexer.taken import until_waited_for
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_sqlite_and_postgres_hold_the_same(made, rpc, tmp_path, postgres):
 
 def test_what_a_killed_follower_sent_last_is_waited_for(made, rpc, postgres):
     """Its commit may be under way on Postgres when the next one begins."""
-    url, deadline = new_database(postgres), time.monotonic() + 60
+    url = new_database(postgres)
     killed = follower(made, rpc, url)
     killed.sync()
     with ThreadPoolExecutor(1) as pool:
@@ -79,9 +79,7 @@ def test_what_a_killed_follower_sent_last_is_waited_for(made, rpc, postgres):
             database.forget(last, made.head - UNDONE)
             killed._mark(last, made.head - UNDONE)
             beside = pool.submit(follower, made, rpc, url)
-            while not last.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
-                assert not beside.done() and time.monotonic() < deadline, "it did not wait"
-                time.sleep(0.01)
+            until_waited_for(last, beside)
         found = beside.result()
     assert found.block == made.head - UNDONE and found.sync() == made.head
     for one in (killed, found):

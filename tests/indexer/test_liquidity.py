@@ -1,6 +1,5 @@
 """The job of the windows: after any lateness, death and reorganisation they are what the prints make."""
 
-import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +17,7 @@ from offchain.chain import Chain
 from scripts.bench.events import Made
 from scripts.bench.indexer import UNDONE, served
 from tests.indexer.printed import Mined, forget, put
+from tests.indexer.taken import until_waited_for
 
 WINDOW = 300
 NOON = 1_700_000_100    # a multiple of 300
@@ -112,13 +112,11 @@ def test_a_second_job_waits_or_is_refused(engine):
             with second, pytest.raises(SQLAlchemyError, match="locked"):
                 second.execute(update(STREAM).values(id=1))
         return
-    deadline, first = time.monotonic() + 60, Stream(engine)
+    first = Stream(engine)
     with ThreadPoolExecutor(1) as pool:
         with _exclusive(engine) as other:
             taken, second = first._batch(other), pool.submit(Stream(engine).run)
-            while not other.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar():
-                assert not second.done() and time.monotonic() < deadline, "it did not wait"
-                time.sleep(0.01)
+            until_waited_for(other, second)
         assert taken.prints == 1 and second.result() == Taken()
 
 

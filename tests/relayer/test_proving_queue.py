@@ -195,8 +195,7 @@ def words(value) -> list[int]:
 
 
 def dump(broker: Broker) -> bytes:
-    """Every key and value of the broker, and what Redis would write to disk of them, without LZF."""
-    broker.redis.config_set("rdbcompression", "no")
+    """Every key and value of the broker, and what Redis would write to disk of them, uncompressed."""
     read = {b"string": broker.redis.get, b"hash": broker.redis.hgetall, b"set": broker.redis.smembers,
             b"list": lambda key: broker.redis.lrange(key, 0, -1),
             b"zset": lambda key: broker.redis.zrange(key, 0, -1)}  # fmt: skip
