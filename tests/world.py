@@ -32,6 +32,8 @@ from scripts.deploy import CIRCUITS, STAKE_UNIT, UNBOUNDED, Parameters, deploy
 from scripts.ports import kept_port
 
 ANVIL = NODE_MODULES / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+# Older states would go to ~/.foundry, a megabyte a block, and stay there when the node is killed.
+ANVIL_STATES = ("--prune-history", "256")
 MNEMONIC = "test test test test test test test test test test test junk"
 ROLES = (
     "deployer", "governor", "guardian", "issuer", "feeder", "carrier", "auditor", "treasury", "relayer", "stranger",
@@ -49,7 +51,7 @@ def anvil(chain_id: int = 31337, options: tuple[str, ...] = ()) -> Iterator[str]
     with kept_port() as port:
         command = [
             ANVIL, "--hardfork", "london", "--chain-id", str(chain_id), "--host", "127.0.0.1", "--port", str(port),
-            "--accounts", "20", "--mnemonic", MNEMONIC, "--silent", *options,
+            "--accounts", "20", "--mnemonic", MNEMONIC, "--silent", *ANVIL_STATES, *options,
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

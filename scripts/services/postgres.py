@@ -26,6 +26,7 @@ SETTINGS = {
     "shared_buffers": "16MB",
     "max_connections": "60",
     "autovacuum_max_workers": "1",
+    "max_wal_size": "128MB",
 }
 
 

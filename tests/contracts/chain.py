@@ -12,10 +12,10 @@ from eth_abi import decode, encode
 from eth_utils import keccak, to_checksum_address
 from eth_utils.abi import collapse_if_tuple
 
-from scripts.contracts import ROOT, load
+from scripts.contracts import load
 from scripts.ports import kept_port
+from tests.world import ANVIL, ANVIL_STATES
 
-ANVIL = ROOT / "build/node/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 GAS = 8_000_000
 GENESIS_TIME = 1_700_000_000
 
@@ -39,7 +39,7 @@ class Chain:
         self.port = self._kept.enter_context(kept_port())
         options = ["--hardfork", "london", "--host", "127.0.0.1", "--port", str(self.port), "--silent"]
         options += ["--timestamp", str(GENESIS_TIME), "--accounts", "40", "--gas-limit", "60000000"]
-        options += ["--disable-default-create2-deployer"]
+        options += ["--disable-default-create2-deployer", *ANVIL_STATES]
         self.automine = True
         self.process = subprocess.Popen([str(ANVIL), *options], stdin=subprocess.DEVNULL)
         self._http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from indexer import database
 from offchain.chain import Chain
@@ -80,26 +81,36 @@ def postgres(tmp_path_factory):
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def urls(request, tmp_path):
-    """Gives URLs of empty databases, one for each call."""
-    made = 0
+    """Gives URLs of empty databases, one for each call; they end with the test."""
+    made = []
 
     def sqlite() -> str:
-        nonlocal made
-        made += 1
-        return f"sqlite:///{tmp_path}/{made}.sqlite"
+        made.append(f"sqlite:///{tmp_path}/{len(made)}.sqlite")
+        return made[-1]
 
     if request.param == "sqlite":
         yield sqlite
         return
+
+    def postgres() -> str:
+        made.append(new_database(server))
+        return made[-1]
+
     server = request.getfixturevalue("postgres")
-    yield lambda: new_database(server)
+    yield postgres
+    for url in made:
+        _execute(server, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
 
 def new_database(server) -> str:
     name = f"t{secrets.token_hex(8)}"
-    with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    _execute(server, f"CREATE DATABASE {name}")
     return server.url.replace("/postgres?", f"/{name}?")
+
+
+def _execute(server, statement: str) -> None:
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(statement)
 
 
 @pytest.fixture
