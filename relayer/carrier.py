@@ -178,7 +178,7 @@ def _answer(action: Callable[[], Status], code: int) -> JSONResponse:
     except Refusal as error:
         result = RESULTS.get(error.slug, "refused")
         return _problem(error)
-    except ChainError as error:
+    except (ChainError, Web3Exception) as error:
         log.warning("carrier", error=error)
         return _problem(Refusal("unavailable", "the carrier cannot reach its chain now: try again", 2.0))
     finally:

@@ -251,6 +251,19 @@ def test_a_lost_chain_is_said_without_its_address(world, tmp_path):
         assert "127.0.0.1" not in answer.text and answer.headers["retry-after"]
 
 
+def test_a_node_that_answers_with_an_error_is_tried_again(world, tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise Web3RPCError("header not found")
+
+    chain = Chain(world.chain.rpc_url, world.deployment, confirmations=2)
+    with carrying(chain, tmp_path, GENEROUS) as service:
+        body = zeros(world, "commit")
+        monkeypatch.setattr(chain.web3.manager, "request_blocking", refused)
+        answer = service.post(body)
+        problem(answer, 503, "unavailable")
+        assert "header" not in answer.text and answer.headers["retry-after"]
+
+
 def test_a_node_that_refuses_to_be_looked_at_ends_no_carrier(world, tmp_path, monkeypatch):
     looked = []
 
