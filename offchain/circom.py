@@ -1,6 +1,7 @@
 """The circom compiler (its own WebAssembly build) under wasmtime: no Node, no binary."""
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,9 @@ def compile(source: Path, out: Path, level: int = 2, libraries: tuple[Path, ...]
         name = source.stem
         made = [scratch / f"{name}.r1cs", scratch / f"{name}_js" / f"{name}.wasm", scratch / f"{name}.sym"]
         out.mkdir(parents=True, exist_ok=True)
-        for path in made:
-            os.replace(path, out / path.name)
+        with tempfile.TemporaryDirectory(dir=out) as beside:     # `out` may be on another file system
+            for path in made:
+                os.replace(shutil.copy(path, beside), out / path.name)
     return Compiled(*(out / path.name for path in made), messages)
 
 

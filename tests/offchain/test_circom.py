@@ -1,3 +1,7 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from offchain import circom
@@ -17,6 +21,18 @@ def test_compiling_gives_three_files_and_the_counts():
     assert "main.c" in compiled.sym.read_text()
     assert "non-linear constraints: 1" in compiled.messages
     assert "\x1b" not in compiled.messages
+
+
+def test_the_files_may_go_to_another_file_system(tmp_path, monkeypatch):
+    def replace(source, target, rename=os.replace):
+        if tmp_path in target.parents and tmp_path not in Path(source).parents:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(source, target)
+
+    compile_text("elsewhere", PRODUCT)
+    monkeypatch.setattr(os, "replace", replace)
+    circom.compile(FOLDER / "elsewhere.circom", tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"elsewhere.r1cs", "elsewhere.wasm", "elsewhere.sym"}
 
 
 def test_level_two_removes_linear_constraints():
