@@ -51,6 +51,7 @@ def last_signers(network):
     """Who signed the last three blocks, oldest first; of five, each waits for two blocks of others (EIP-225)."""
     web3 = network.web3(PATIENCE)
     names = {address.lower(): name for name, address in network.signers.items()}
+    until(lambda: head_of(network) > 3, PATIENCE, "three blocks with signers")
     head = web3.eth.block_number
     answers = [web3.provider.make_request("clique_getSigner", [hex(head - back)]) for back in (2, 1, 0)]
     return [names[answer["result"].lower()] for answer in answers]
